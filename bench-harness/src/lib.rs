@@ -1,7 +1,30 @@
-//! strata-bench records what programs ask of their allocator.
+#![doc = include_str!("../README.md")]
+//!
+//! # The modules
+//!
+//! - [`trace`]: what a program did, as a file and as a stream of events; [`record`]: making one.
+//! - [`mod@subject`]: the allocators under measurement.
+//! - [`script`]: a trace made ready for replay; [`child`]: the process that replays it.
+//! - [`run`]: the parent: which children, in which order, and what they say.
+//! - [`check`]: the judge of a checked replay.
+//! - [`results`]: rows with a versioned schema; [`report`]: the page made from them.
+//! - [`heap`]: the harness's own heap, kept out of every figure; [`error`]: failures and exit codes.
 
+pub mod check;
+pub mod child;
+mod cli;
 pub mod error;
+pub mod heap;
+mod main_macro;
+mod memory;
 pub mod record;
+pub mod report;
+pub mod results;
+pub mod run;
+pub mod script;
+mod shared;
+pub mod subject;
 pub mod trace;
 
+pub use cli::command;
 pub use record::Recorder;

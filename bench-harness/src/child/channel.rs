@@ -1,0 +1,72 @@
+//! The child's words to its parent, over its standard input and output.
+//!
+//! Messages are 8 bytes: a letter and a number. The parent answers each with one byte, except the
+//! last. Plain system calls: nothing here allocates.
+
+use std::io;
+
+/// What a child says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Word {
+    /// Set up, nothing of the subject called yet.
+    Ready = b'R',
+    /// All threads stand still at checkpoint `number`.
+    Checkpoint = b'C',
+    /// Every block is freed.
+    Drained = b'D',
+    /// 1000 pairs of small blocks were allocated and freed.
+    Paired = b'P',
+    /// The purge hook was called; `number` is 1 when there is one.
+    Purged = b'U',
+    /// The end. Not answered.
+    Finished = b'F',
+}
+
+impl Word {
+    /// The word of a letter.
+    pub(crate) fn of(letter: u8) -> Option<Self> {
+        use Word::{Checkpoint, Drained, Finished, Paired, Purged, Ready};
+        [Ready, Checkpoint, Drained, Paired, Purged, Finished]
+            .into_iter()
+            .find(|&word| word as u8 == letter)
+    }
+}
+
+/// Exit status of a child whose subject refused an allocation.
+pub(crate) const REFUSED: i32 = 90;
+/// Exit status of a child that could not be set up.
+pub(crate) const UNUSABLE: i32 = 91;
+
+/// Says a word, and waits for the answer unless it is the last one.
+pub(crate) fn say(word: Word, number: u32) -> io::Result<()> {
+    let mut message = [0; 8];
+    message[0] = word as u8;
+    message[4..].copy_from_slice(&number.to_le_bytes());
+    let mut left = &message[..];
+    while !left.is_empty() {
+        // SAFETY: the pointer and length are those of a slice.
+        let written = unsafe { libc::write(1, left.as_ptr().cast(), left.len()) };
+        match usize::try_from(written) {
+            Ok(written) => left = &left[written..],
+            Err(_) if interrupted() => {}
+            Err(_) => return Err(io::Error::last_os_error()),
+        }
+    }
+    if word == Word::Finished {
+        return Ok(());
+    }
+    let mut answer = 0_u8;
+    loop {
+        // SAFETY: one byte of a local is writable.
+        match unsafe { libc::read(0, (&raw mut answer).cast(), 1) } {
+            1 => return Ok(()),
+            -1 if interrupted() => {}
+            _ => return Err(io::Error::other("the parent is gone")),
+        }
+    }
+}
+
+fn interrupted() -> bool {
+    io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
+}

@@ -1,0 +1,187 @@
+//! The child process: one subject, one workload, one repetition.
+//!
+//! The parent hands over a table (`control`) with the job in it and a [script](crate::script). The
+//! child follows the script serially (`serial`) or on the recorded threads (`threads`), in one of
+//! the passes (`pass`), and says on its `channel` where it stands.
+
+pub(crate) mod channel;
+mod clock;
+pub(crate) mod control;
+pub(crate) mod history;
+mod pass;
+mod segments;
+mod serial;
+mod stop;
+mod stride;
+mod threads;
+mod touch;
+
+pub use control::Touch;
+
+use crate::check::{Checker, Limits};
+use crate::script::{NO_CHECKPOINT, kind};
+use crate::subject::Subject;
+use channel::{REFUSED, UNUSABLE, Word, say};
+use control::Table;
+use pass::{Checked, Pass, Sampled, Timed, Watched};
+use segments::Segments;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+/// Runs the job that the parent process hands over, on `subject`; the exit status of the child.
+///
+/// For [`main!`](crate::main); does nothing useful in any other process.
+pub fn enter<S: Subject>(subject: &'static S) -> i32 {
+    // Threads that a refusal left in the middle use the table until the process ends.
+    match job().and_then(|table| run(subject, Box::leak(Box::new(table)))) {
+        Ok(status) => status,
+        Err(error) => {
+            eprintln!("strata-bench child: {error}");
+            UNUSABLE
+        }
+    }
+}
+
+fn job() -> std::io::Result<Table> {
+    let name = crate::heap::CHILD_VARIABLE.to_str().map_err(std::io::Error::other)?;
+    let fd = std::env::var(name).ok().and_then(|value| value.parse().ok());
+    Table::open(fd.ok_or_else(|| std::io::Error::other("this process is not a child"))?)
+}
+
+fn run<S: Subject>(subject: &'static S, table: &'static Table) -> std::io::Result<i32> {
+    let control = table.control();
+    stay_on(control.processor);
+    let touch = match control.touch {
+        _ if !S::TOUCHABLE => Touch::None,
+        0 => Touch::None,
+        1 => Touch::First,
+        2 => Touch::Pages,
+        _ => Touch::All,
+    };
+    const TIME: u32 = control::Pass::Time as u32;
+    const MEMORY: u32 = control::Pass::Memory as u32;
+    const CHECK: u32 = control::Pass::Check as u32;
+    const LATENCY: u32 = control::Pass::Latency as u32;
+    match control.pass {
+        TIME => match touch {
+            Touch::None => replay(subject, table, Timed::<0>),
+            Touch::First => replay(subject, table, Timed::<1>),
+            Touch::Pages => replay(subject, table, Timed::<2>),
+            Touch::All => replay(subject, table, Timed::<3>),
+        },
+        MEMORY => replay(subject, table, Watched { table, how: touch }),
+        CHECK => {
+            let limits = Limits { regions: subject.regions(), has_usable: true };
+            let judge = &*Box::leak(Box::new(Checker::new(limits)));
+            let status = replay(subject, table, Checked { control, judge });
+            stop::report(table, judge);
+            status
+        }
+        LATENCY => {
+            let (picos, ticks) = clock::calibrate();
+            control.picos_per_tick.store(picos, Relaxed);
+            control.timer_ticks.store(ticks, Relaxed);
+            replay(subject, table, Sampled { table, how: touch, left: 0, random: 0x9E37_79B9 })
+        }
+        _ => {
+            say(Word::Ready, 0)?;
+            stride::measure(subject, table);
+            say(Word::Finished, 0)?;
+            Ok(0)
+        }
+    }
+}
+
+/// Keeps the process on one processor, if one is named. Advice: a refusal changes nothing.
+fn stay_on(processor: i32) {
+    if let Ok(processor) = usize::try_from(processor) {
+        // SAFETY: a zeroed set is an empty set; the call reads it.
+        unsafe {
+            let mut set = std::mem::zeroed::<libc::cpu_set_t>();
+            libc::CPU_SET(processor, &mut set);
+            libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set);
+        }
+    }
+}
+
+fn replay<S: Subject, P: Pass<S>>(
+    subject: &'static S,
+    table: &Table,
+    mut pass: P,
+) -> std::io::Result<i32> {
+    let control = table.control();
+    let memory = control.pass == control::Pass::Memory as u32;
+    let threaded = control.threaded == 1;
+    let with_places = memory || control.pass == control::Pass::Check as u32;
+    let mut segments = Segments::new(table, with_places);
+    let crew = if threaded {
+        let (blocks, versions) = (table.blocks(), table.versions());
+        let crew = threads::Crew::new(subject, pass.clone(), blocks, versions, control.threads)?;
+        let stacks = crew.stacks();
+        control.stacks_start.store(stacks.start as u64, Relaxed);
+        control.stacks_end.store(stacks.end as u64, Relaxed);
+        // Threads that never ended in the recording, or that a refusal left in the middle, still
+        // stand in the crew when this process ends.
+        Some(&*Box::leak(crew))
+    } else {
+        None
+    };
+    say(Word::Ready, 0)?;
+    let mut number = 0;
+    for _ in 0..control.repeat.max(1) {
+        segments.rewind();
+        loop {
+            // SAFETY: 1: the segment before was replayed to its end and all threads stand still.
+            let segment = unsafe { segments.next()? };
+            number += 1;
+            control.record.store(segment.head.first_record, Relaxed);
+            let calls = crate::heap::calls();
+            let outcome = if segment.head.ops == 0 {
+                Ok(0)
+            } else if let Some(crew) = crew {
+                crew.run(number, &segment)
+            } else {
+                let start = Instant::now();
+                // SAFETY: 1: segments come in their order.
+                let outcome = unsafe {
+                    serial::follow(subject, &mut pass, segment.ops, segment.places, table.blocks())
+                };
+                outcome.map(|()| start.elapsed().as_nanos() as u64)
+            };
+            control.heap_calls.fetch_add(crate::heap::calls() - calls, Relaxed);
+            match outcome {
+                Ok(nanos) => control.nanos.fetch_add(nanos, Relaxed),
+                Err(refused) => {
+                    // Only with places is the very record known; else it is its segment's first.
+                    if let Some(place) = segment.places.get(refused.0).filter(|_| with_places) {
+                        control.record.store(place.record, Relaxed);
+                    }
+                    return Ok(REFUSED);
+                }
+            };
+            control.operations.fetch_add(u64::from(segment.head.operations), Relaxed);
+            if memory && segment.head.checkpoint != NO_CHECKPOINT {
+                stop::prepare(subject, table);
+                say(Word::Checkpoint, segment.head.checkpoint)?;
+            }
+            if segment.head.last == 1 {
+                break;
+            }
+        }
+    }
+    if let Some(crew) = crew {
+        let (stalled, active) = crew.waits();
+        control.stalled_wall.store(stalled.wall.load(Relaxed), Relaxed);
+        control.active_wall.store(active.wall.load(Relaxed), Relaxed);
+        control.stalled.store(stalled.processor.load(Relaxed), Relaxed);
+        control.active.store(active.processor.load(Relaxed), Relaxed);
+    }
+    if memory {
+        stop::drain(subject, table)?;
+    }
+    say(Word::Finished, 0)?;
+    Ok(0)
+}
+
+// A script's kinds are told apart by their low bits; `WAIT` is the top one.
+const _: () = assert!(kind::MORE < 8);

@@ -1,0 +1,126 @@
+//! The command line: words in, exit codes out.
+
+mod compare;
+mod files;
+mod replay;
+mod run;
+
+use crate::child::channel::UNUSABLE;
+use crate::error::Result;
+use crate::results::Mode;
+use crate::run::{ASK, Answer, CHILD};
+use crate::subject::Entry;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Measures the fragmentation, memory and time of any allocator on recorded traces.
+#[derive(Debug, Parser)]
+#[command(name = "strata-bench", version, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 ok, 1 regression, 2 usage or input, 3 a subject crashed or \
+                        corrupted memory.")]
+struct Words {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure every subject on every workload; writes results.jsonl and report.html.
+    Run(run::Args),
+    Record(crate::record::Args),
+    /// Replay one workload on one subject.
+    Replay(replay::Args),
+    /// Draw the heap of one subject at one place of a workload, as SVG.
+    Map(replay::MapArgs),
+    /// Compare two strata-bench executables in one run, or two stored results.
+    Compare(compare::Args),
+    /// Write a trace again: packed or plain, from any format that is read.
+    Convert(files::ConvertArgs),
+    /// Tell everything about a trace.
+    Info(files::InfoArgs),
+    /// Make report.html again from stored results.
+    Report(files::ReportArgs),
+    /// List the subjects: those linked here and the peers beside this executable.
+    Subjects,
+    /// List the built-in workloads.
+    Workloads,
+}
+
+/// The whole command, with the subjects that the executable links; for [`main!`](crate::main).
+pub fn command(subjects: &[Entry], mode: Mode) -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    match words.next().as_deref() {
+        Some(ASK) => return answer(subjects, mode),
+        Some(CHILD) => return child(subjects, &words.next().unwrap_or_default()),
+        _ => {}
+    }
+    let words = match Words::try_parse() {
+        Ok(words) => words,
+        Err(error) => {
+            return refused(&error);
+        }
+    };
+    let outcome = match words.command {
+        Command::Run(args) => run::main(&args),
+        Command::Record(args) => crate::record::main(args),
+        Command::Convert(args) => files::convert_main(&args),
+        Command::Replay(args) => replay::main(&args),
+        Command::Map(args) => replay::map_main(&args),
+        Command::Compare(args) => compare::main(&args),
+        Command::Info(args) => files::info_main(&args),
+        Command::Report(args) => files::report_main(&args),
+        Command::Subjects => files::subjects_main(),
+        Command::Workloads => files::workloads_main(),
+    };
+    outcome.unwrap_or_else(|failure| {
+        eprintln!("strata-bench: {failure}");
+        failure.exit_code()
+    })
+}
+
+/// Prints help where it was asked for or no word was given, else one line on the word at fault.
+fn refused(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if !error.use_stderr() || error.kind() == DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = error.print();
+        return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+    }
+    let text = error.to_string();
+    let told = |line: &&str| !line.starts_with("Usage:") && !line.starts_with("For more");
+    let words: Vec<&str> = text.lines().take_while(told).flat_map(str::split_whitespace).collect();
+    let line = words.join(" ");
+    let line = line.strip_prefix("error: ").unwrap_or(&line);
+    eprintln!("strata-bench: {line} (try --help)");
+    ExitCode::from(2)
+}
+
+fn answer(subjects: &[Entry], mode: Mode) -> ExitCode {
+    match serde_json::to_string(&Answer::own(subjects, &hidden(), mode)) {
+        Ok(text) => {
+            println!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(_) => ExitCode::from(2),
+    }
+}
+
+/// The faulty subjects, which test the judge, and the sound one that they are made of.
+fn hidden() -> Vec<Entry> {
+    let faulty = crate::subject::mutant::mutants().into_iter().map(|(entry, _)| entry);
+    faulty.chain([crate::subject::mutant::unmutated()]).collect()
+}
+
+fn child(subjects: &[Entry], name: &str) -> ExitCode {
+    let hidden = hidden();
+    let mut all = subjects.iter().chain(&hidden);
+    let found = all.find(|entry| (entry.describe)().name == name);
+    let status = found.map_or(UNUSABLE, |entry| (entry.enter)());
+    ExitCode::from(status as u8)
+}
+
+/// Prints to standard output; a reader that went away (`| head`) is no error.
+pub(crate) fn show(text: &str) -> Result<()> {
+    use std::io::Write;
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(())
+}

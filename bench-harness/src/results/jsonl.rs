@@ -1,0 +1,108 @@
+//! `results.jsonl`: the [`Header`] on the first line, a [`Row`] on each line after it.
+//!
+//! The file grows in a temporary file beside its target and takes the target's name only when it
+//! is whole, so that nothing half-written is ever found under that name.
+
+use super::{Header, Row, SCHEMA};
+use crate::error::{Context, Failure, Result};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use tempfile::NamedTempFile;
+
+/// Writes a results file, replacing an older one of that name.
+///
+/// # Errors
+///
+/// [`Failure::input`] naming the file, where its folder cannot be written.
+pub fn write(path: &Path, header: &Header, rows: &[Row]) -> Result<()> {
+    write_whole(path, |out| {
+        serde_json::to_writer(&mut *out, header)?;
+        out.write_all(b"\n")?;
+        for row in rows {
+            serde_json::to_writer(&mut *out, row)?;
+            out.write_all(b"\n")?;
+        }
+        Ok(())
+    })
+}
+
+/// Writes any file whole or not at all: `fill` writes to a temporary file beside `path`, which
+/// then takes its name.
+///
+/// # Errors
+///
+/// [`Failure::input`] naming the file.
+pub fn write_whole(
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<()> {
+    let what = || format!("cannot write {}", path.display());
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut beside = NamedTempFile::new_in(folder).context(what)?;
+    {
+        let mut out = std::io::BufWriter::new(&mut beside);
+        fill(&mut out).and_then(|()| out.flush()).context(what)?;
+    }
+    readable_by_all(beside.as_file()).context(what)?;
+    beside.persist(path).map_err(|error| error.error).context(what)?;
+    Ok(())
+}
+
+/// Temporary files are private; a result is made to be handed on.
+fn readable_by_all(file: &File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+/// Reads a results file.
+///
+/// # Errors
+///
+/// [`Failure::input`] in one line: the file cannot be read, is not a results file, has a schema
+/// of another major number, or has a damaged line (whose number is given, from 1).
+pub fn read(path: &Path) -> Result<(Header, Vec<Row>)> {
+    let shown = path.display();
+    let file = File::open(path).context(|| format!("cannot open {shown}"))?;
+    let mut header = None;
+    let mut rows = Vec::new();
+    for (index, line) in BufReader::new(file).lines().enumerate() {
+        let number = index + 1;
+        let line = line.context(|| format!("{shown}: line {number} cannot be read"))?;
+        if header.is_none() {
+            header =
+                Some(first_line(&line).map_err(|why| Failure::input(format!("{shown}: {why}")))?);
+        } else if !line.trim().is_empty() {
+            rows.push(serde_json::from_str(&line).map_err(|error| {
+                Failure::input(format!(
+                    "{shown}: line {number} is damaged ({error}); delete the line or run again"
+                ))
+            })?);
+        }
+    }
+    let header = header.ok_or_else(|| {
+        Failure::input(format!("{shown}: the file is empty, not a results file of strata-bench"))
+    })?;
+    Ok((header, rows))
+}
+
+/// Checks the schema before anything else, so that a foreign file is called foreign and not
+/// damaged.
+fn first_line(line: &str) -> std::result::Result<Header, String> {
+    #[derive(serde::Deserialize)]
+    struct Only {
+        schema: String,
+    }
+    let Only { schema } = serde_json::from_str(line).map_err(|_| {
+        "line 1 is no header, so this is not a results file of strata-bench".to_owned()
+    })?;
+    if schema != SCHEMA {
+        return Err(format!(
+            "schema {schema:?} is not this program's {SCHEMA:?}; read it with the version that wrote it"
+        ));
+    }
+    serde_json::from_str(line).map_err(|error| format!("line 1 is damaged ({error})"))
+}

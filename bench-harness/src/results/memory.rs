@@ -1,0 +1,153 @@
+//! The memory half of a row.
+
+use crate::subject::OwnFigures;
+use serde::{Deserialize, Serialize};
+
+/// Where the resident bytes of a heap are; the terms sum to the heap's resident bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Waterfall {
+    /// Bytes that the program asked for, resident.
+    pub live: u64,
+    /// Usable minus asked, resident. Includes block headers where `headers` is `None`.
+    pub rounding: u64,
+    /// Stride minus usable, resident; `None` where no usable size tells it from rounding.
+    pub headers: Option<u64>,
+    /// Free bytes in pages that a live block pins.
+    pub holes: u64,
+    /// Resident pages that held blocks once and hold none now.
+    pub kept: u64,
+    /// Resident pages that never held a block, and the subject's static data.
+    pub metadata: u64,
+}
+
+/// Gaps between live blocks: external fragmentation as seen from outside.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Gaps {
+    /// Bytes in gaps between neighbouring live blocks of one contiguous resident range.
+    pub total: u64,
+    /// The largest gap.
+    pub largest: u64,
+    /// 1 − largest / total.
+    pub fragmentation: Option<f64>,
+    /// (upper bound of the gap in bytes, number of gaps, bytes in them), by powers of two.
+    pub histogram: Vec<(u64, u64, u64)>,
+}
+
+/// A reading at one point of the trace, with every thread stopped.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Records replayed so far.
+    pub record: u64,
+    /// `peak` at the record of greatest live bytes, `end` after the last record.
+    pub label: Option<String>,
+    /// Bytes asked for by live blocks.
+    pub live_bytes: u64,
+    /// Live blocks.
+    pub live_blocks: u64,
+    /// Live bytes that are not resident, not part of the waterfall.
+    pub live_untouched: u64,
+    /// Usable bytes of live blocks, by the hook; `None` without it.
+    pub usable_bytes: Option<u64>,
+    /// Header bytes of live blocks (stride − usable, not clipped to resident pages).
+    pub header_bytes: Option<u64>,
+    /// Bytes of pages that hold at least one live byte: the floor at 4 KiB pages.
+    pub pinned_bytes: u64,
+    /// The same with 2 MiB pages: the huge-page floor.
+    pub pinned_huge_bytes: u64,
+    /// Resident heap bytes: sum of the waterfall, by the page scan.
+    pub resident: u64,
+    /// The kernel's figure for the same: the child's Anonymous minus the no-op child's, both less
+    /// the stacks of replaying threads.
+    pub kernel: i64,
+    /// Of these, freed lazily and still counted until memory is short.
+    pub lazy_free: u64,
+    /// Of these, on transparent huge pages.
+    pub huge: u64,
+    /// The split.
+    pub waterfall: Waterfall,
+    /// Number of pinned pages by tenths of live bytes in the page (0–10%, …, 90–100%).
+    pub occupancy: [u64; 10],
+    /// The subject's own figures.
+    pub own: OwnFigures,
+}
+
+/// What stays resident after every block is freed, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Residue {
+    /// At once.
+    pub at_once: u64,
+    /// After one second without a call.
+    pub after_idle: Option<u64>,
+    /// After 1000 more pairs of small blocks.
+    pub after_pairs: Option<u64>,
+    /// After the purge hook; `None` without one.
+    pub after_purge: Option<u64>,
+}
+
+/// 2 MiB of the heap.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HeapTile {
+    /// Bytes from the first tile (tiles without a resident page are left out).
+    pub offset: u64,
+    /// One digit a 4 KiB page: 0 not resident, 1 resident and never held a block,
+    /// 2 resident and empty, 3..=12 resident and at least (digit − 3) tenths live.
+    pub pages: Vec<u8>,
+    /// Whether the kernel backs it by a huge page.
+    pub huge: bool,
+}
+
+/// The heap as a picture's data.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HeapMap {
+    /// Which checkpoint: an index into [`MemoryRow::checkpoints`].
+    pub checkpoint: usize,
+    /// The tiles, by address.
+    pub tiles: Vec<HeapTile>,
+}
+
+/// The memory pass of one subject on one workload.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MemoryRow {
+    /// By record.
+    pub checkpoints: Vec<Checkpoint>,
+    /// Index of the checkpoint at the record of greatest live bytes.
+    pub peak: usize,
+    /// Resident / live at that record.
+    pub peak_ratio: Option<f64>,
+    /// (Resident − lazily freed) / live at that record.
+    pub peak_ratio_less_lazy: Option<f64>,
+    /// Mean resident / mean live over the checkpoints. Johnstone and Wilson's first measure is the
+    /// mean of the quotients instead, which the few places with almost nothing live decide.
+    pub mean_ratio: Option<f64>,
+    /// Greatest resident / greatest live (their fourth).
+    pub max_ratio: Option<f64>,
+    /// 1 − asked / usable at the peak, exact or by stride.
+    pub internal: Option<f64>,
+    /// Whether `internal` rests on the usable-size hook (exact) or on strides (inferred).
+    pub internal_exact: bool,
+    /// Gaps at the peak.
+    pub gaps: Option<Gaps>,
+    /// 1 − largest free / total free, exact, for subjects that show their free ranges.
+    pub external_exact: Option<f64>,
+    /// After draining.
+    pub residue: Option<Residue>,
+    /// Heap pictures (at the peak, at the end).
+    pub maps: Vec<HeapMap>,
+    /// Page size in bytes.
+    pub page_bytes: u64,
+    /// Whether repeated serial passes gave the same live, usable, header and pinned bytes at every
+    /// checkpoint; `None` where there was one pass only.
+    #[serde(default)]
+    pub deterministic: Option<bool>,
+}
+
+impl MemoryRow {
+    /// Whether two passes agree in all that a serial replay of a deterministic subject repeats.
+    pub fn agrees(&self, other: &Self) -> bool {
+        let figures = |c: &Checkpoint| {
+            (c.record, c.live_bytes, c.usable_bytes, c.header_bytes, c.pinned_bytes)
+        };
+        let own = self.checkpoints.iter().map(figures);
+        own.eq(other.checkpoints.iter().map(figures))
+    }
+}

@@ -1,0 +1,29 @@
+//! Runs: every subject on every workload, each repetition in a child of its own.
+
+mod arm;
+mod beside;
+mod callgrind;
+mod check;
+mod compare;
+mod grid;
+mod memory;
+mod plan;
+mod process;
+mod progress;
+mod provenance;
+mod quiet;
+mod single;
+mod suite;
+mod time;
+mod turns;
+mod workload;
+
+pub(crate) use arm::{ASK, Answer, CHILD};
+pub use compare::{CompareOptions, Compared, compare, compare_stored};
+pub use plan::{RunOptions, Suite};
+pub use single::{MapOptions, ReplayOptions, map, replay};
+pub use suite::run;
+pub use workload::At;
+
+pub(crate) use compare::table as compared_table;
+pub(crate) use plan::{subjects, workload_names};

@@ -1,0 +1,193 @@
+//! What a run consists of: arms, workloads, repetitions.
+
+use super::arm::{self, Arm};
+use super::workload::Workload;
+use crate::child::Touch;
+use crate::error::{Context, Failure, Result};
+use std::path::Path;
+
+/// Which workloads, and how often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Suite {
+    /// Every shipped trace and four synthetic loads, six pairs: under a minute.
+    Quick,
+    /// The same with 20 pairs, instruction counts, two memory runs, and the peers beside.
+    Std,
+    /// The same with 40 pairs and three memory runs.
+    Full,
+}
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// The suite.
+    pub suite: Suite,
+    /// Subjects by name; empty for the suite's own choice.
+    pub subjects: Vec<String>,
+    /// Workloads by name or trace file; empty for all that are built in.
+    pub workloads: Vec<String>,
+    /// Repetitions of the timing pass, instead of the suite's.
+    pub pairs: Option<usize>,
+    /// Stops of the memory pass.
+    pub checkpoints: usize,
+    /// Memory passes of each serial row, instead of the suite's; more than one shows which subjects
+    /// repeat.
+    pub memory_runs: Option<usize>,
+    /// What is written into new blocks.
+    pub touch: Touch,
+    /// Whether to count instructions.
+    pub instructions: bool,
+    /// Whether to run every subject under the judge first.
+    pub check: bool,
+    /// Which passes to leave out.
+    pub no_time: bool,
+    /// Leave out the memory pass.
+    pub no_memory: bool,
+    /// The words of the command, for the report.
+    pub command: String,
+}
+
+impl RunOptions {
+    /// Memory passes of each serial row.
+    pub(crate) fn memory_runs(&self) -> usize {
+        self.memory_runs.unwrap_or_else(|| self.suite.memory_runs()).max(1)
+    }
+}
+
+impl Suite {
+    pub(crate) fn pairs(self) -> usize {
+        match self {
+            Self::Quick => 6,
+            Self::Std => 20,
+            Self::Full => 40,
+        }
+    }
+
+    pub(crate) fn memory_runs(self) -> usize {
+        match self {
+            Self::Quick => 1,
+            Self::Std => 2,
+            Self::Full => 3,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Quick => "quick",
+            Self::Std => "std",
+            Self::Full => "full",
+        }
+    }
+}
+
+/// The computed subject, which is no arm.
+pub(crate) const IDEAL: &str = "ideal";
+
+/// The arms that names stand for, System and the no-op first. With no names: all of this
+/// executable's, and, unless the suite is quick, all of the peers beside it.
+pub(crate) fn arms(names: &[String], suite: Suite) -> Result<Vec<Arm>> {
+    let own = std::env::current_exe().context(|| "cannot find the running executable".into())?;
+    let mut all = arm::arms(&own)?;
+    if !names.is_empty() || suite != Suite::Quick {
+        for peer in arm::peers(&own) {
+            // Calibration subjects and System are linked everywhere: only the peer itself counts,
+            // except that a global System is the base of the other global ones.
+            let peer = arm::arms(&peer)?.into_iter().filter(|arm| {
+                let same = |a: &Arm| a.subject == arm.subject && a.mode == arm.mode;
+                !arm.description.calibration && !all.iter().any(same)
+            });
+            let peer: Vec<_> = peer.collect();
+            all.extend(peer);
+        }
+    }
+    if names.is_empty() {
+        return Ok(all);
+    }
+    let mut chosen: Vec<Arm> =
+        all.iter().filter(|arm| ["system", "noop"].contains(&&*arm.subject)).cloned().collect();
+    for name in names {
+        if let Some(path) = name.strip_prefix("lib:") {
+            chosen.push(arm::library(&own, Path::new(path))?);
+            continue;
+        }
+        let found: Vec<_> = all.iter().filter(|arm| arm.description.name == *name).collect();
+        if found.is_empty() && name != IDEAL {
+            return Err(unknown(name, &all));
+        }
+        for arm in found {
+            if !chosen.contains(arm) {
+                chosen.push(arm.clone());
+            }
+        }
+    }
+    Ok(chosen)
+}
+
+/// One subject by name: also one that is only there for tests of the judge.
+pub(crate) fn one(name: &str) -> Result<Arm> {
+    let own = std::env::current_exe().context(|| "cannot find the running executable".into())?;
+    if let Some(arm) = arm::hidden(&own, name)? {
+        return Ok(arm);
+    }
+    let found = arms(&[name.to_owned()], Suite::Quick)?;
+    let wanted = |arm: &&Arm| match name.strip_prefix("lib:") {
+        Some(_) => arm.preload.is_some(),
+        None => arm.description.name == name,
+    };
+    found.iter().find(wanted).cloned().ok_or_else(|| unknown(name, &found))
+}
+
+fn unknown(name: &str, all: &[Arm]) -> Failure {
+    let mut names: Vec<_> = all.iter().map(|arm| arm.description.name.as_str()).collect();
+    names.push(IDEAL);
+    names.dedup();
+    Failure::input(format!(
+        "no subject is named {name}; there are {} and lib:PATH.so (ci/peers builds the peers that \
+         need a C compiler)",
+        names.join(", ")
+    ))
+}
+
+/// The workloads that names stand for.
+pub(crate) fn workloads(names: &[String]) -> Result<Vec<Workload>> {
+    if names.is_empty() {
+        return Workload::built_in();
+    }
+    let mut chosen = Vec::new();
+    for name in names {
+        let built_in = Workload::built_in()?;
+        let found: Vec<_> = built_in.into_iter().filter(|w| w.name == *name).collect();
+        if found.is_empty() {
+            chosen.push(Workload::find(name, None)?);
+        }
+        chosen.extend(found);
+    }
+    Ok(chosen)
+}
+
+/// A listing of subjects for a person.
+pub(crate) fn subjects() -> Result<String> {
+    let mut text = String::new();
+    for arm in arms(&[], Suite::Std)? {
+        let d = &arm.description;
+        let kind = if d.calibration { "calibration" } else { "" };
+        let mode = format!("{:?}", arm.mode).to_lowercase();
+        let line = format!(
+            "{:<18} {:<28} {:<12} {mode:<9} {:<8} {}",
+            d.name, d.version, kind, arm.profile, d.purge_settings
+        );
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text.push_str("ideal              computed: perfect compaction calibration\n");
+    Ok(text)
+}
+
+/// A listing of the built-in workloads for a person.
+pub(crate) fn workload_names() -> Result<String> {
+    let line = |workload: &Workload| {
+        let threads = format!("{:?}", workload.threads).to_lowercase();
+        format!("{:<24} {threads:<9} {}\n", workload.name, workload.explain())
+    };
+    Ok(Workload::built_in()?.iter().map(line).collect())
+}

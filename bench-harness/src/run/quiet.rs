@@ -1,0 +1,126 @@
+//! The passes that need the machine to themselves: time and latency, one child after the other.
+
+use super::arm::Arm;
+use super::grid::{Grid, empty, settle};
+use super::plan::RunOptions;
+use super::progress::Progress;
+use super::suite::SEED;
+use super::time;
+use crate::error::Result;
+use crate::results::statistics::median;
+use crate::results::{Interval, Mode, Outcome, TimeRow};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+/// Above this share of waiting a threaded time, though it is processor time less the waiting, is
+/// void: almost nothing of it was the subject's.
+pub(super) const VOID_STALL: f64 = 0.95;
+
+impl Grid<'_> {
+    /// The timing pass: `pairs` rounds over all arms and the A/A arm, workload by workload.
+    pub(super) fn time(&mut self, options: &RunOptions, pairs: usize) -> Result<()> {
+        let per_work = self.arms.iter().filter(|arm| Grid::timed(arm)).count() + 1;
+        let progress = Progress::new("time", self.works.len() * pairs * per_work);
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(SEED);
+        for work in 0..self.works.len() {
+            let script = &self.works[work].plain;
+            let mut standing = self.standing(work, Grid::timed);
+            // The A/A arm is System's index once more, past the end.
+            let again = self.arms.len();
+            if standing.iter().any(|&arm| self.arms[arm].is_base()) {
+                standing.push(again);
+            }
+            let system = self.arms.iter().position(Arm::is_base);
+            let mut samples: Vec<Vec<time::Sample>> = vec![Vec::new(); again + 1];
+            let mut order = standing.clone();
+            for pair in 0..pairs {
+                // Forwards and backwards in turn (A B C | C B A), each two in a new order.
+                if pair % 2 == 0 {
+                    order.shuffle(&mut random);
+                } else {
+                    order.reverse();
+                }
+                for &index in &order {
+                    let arm = match self.arms.get(index).or(system.map(|s| &self.arms[s])) {
+                        Some(arm) if self.row_stands(work, index) => arm,
+                        _ => continue,
+                    };
+                    progress.at(format!("{} {}", self.works[work].facts.name, arm.label()));
+                    match settle(time::sample(arm, script, options.touch))? {
+                        Ok(sample) => samples[index].push(sample),
+                        Err(outcome) if index < again => {
+                            self.rows[work][index].outcome = outcome;
+                        }
+                        Err(_) => {}
+                    }
+                    progress.done();
+                }
+            }
+            self.keep_times(work, &samples);
+        }
+        progress.finish();
+        Ok(())
+    }
+
+    fn row_stands(&self, work: usize, index: usize) -> bool {
+        self.rows[work].get(index).is_none_or(|row| row.outcome == Outcome::Ok)
+    }
+
+    fn keep_times(&mut self, work: usize, samples: &[Vec<time::Sample>]) {
+        let nanos = |index: usize| -> Vec<f64> {
+            samples.get(index).into_iter().flatten().map(|sample| sample.nanos).collect()
+        };
+        let row = |index: usize, base: Option<usize>| {
+            let own = nanos(index);
+            let ratios: Vec<f64> =
+                base.map(nanos).into_iter().flatten().zip(&own).map(|(b, o)| o / b).collect();
+            let stall = samples[index].iter().filter_map(|sample| sample.stall_share);
+            let stall_share = median(stall.collect());
+            Some(TimeRow {
+                median: median(own.clone())?,
+                samples: own,
+                to_system: Interval::of(ratios),
+                void: stall_share.is_some_and(|share| share > VOID_STALL),
+                stall_share,
+            })
+        };
+        for (index, arm) in self.arms.iter().enumerate() {
+            self.rows[work][index].time = row(index, self.base(arm));
+            let calls = samples[index].iter().map(|sample| sample.heap_calls).max();
+            let counted = arm.mode != Mode::Global;
+            self.rows[work][index].harness_calls = calls.filter(|_| counted);
+        }
+        let system = self.arms.iter().position(Arm::is_base);
+        if let Some(system) = system
+            && let Some(time) = row(self.arms.len(), Some(system))
+        {
+            let mut again = empty(&self.arms[system], &self.works[work]);
+            again.a_a = true;
+            again.time = Some(time);
+            self.again[work] = Some(again);
+        }
+    }
+
+    /// The latency pass: one child a row.
+    pub(super) fn latency(&mut self, options: &RunOptions) -> Result<()> {
+        let progress = Progress::new("latency", self.works.len() * self.arms.len());
+        for work in 0..self.works.len() {
+            for index in self.standing(work, Grid::timed) {
+                let arm = &self.arms[index];
+                progress.at(self.label(work, index));
+                let script = &self.works[work].plain;
+                match settle(time::latency(arm, script, options.touch))? {
+                    Ok((bands, timer)) => {
+                        self.rows[work][index].latency = bands;
+                        self.rows[work][index].timer_ns = Some(timer);
+                    }
+                    Err(outcome) => self.rows[work][index].outcome = outcome,
+                }
+                progress.done();
+            }
+        }
+        progress.finish();
+        Ok(())
+    }
+}

@@ -1,0 +1,166 @@
+//! One workload on one subject: the commands `replay` and `map`.
+
+use super::arm::Arm;
+use super::grid::{empty, ideal};
+use super::plan::{IDEAL, one};
+use super::process::Stopped;
+use super::quiet::VOID_STALL;
+use super::turns::Turns;
+use super::workload::{At, Prepared, Workload};
+use super::{callgrind, check, memory, time};
+use crate::child::Touch;
+use crate::error::{Failure, Result};
+use crate::results::statistics::median;
+use crate::results::{Checkpoint, HeapMap, Outcome, Row, Threads, TimeRow};
+
+/// What `replay` does.
+#[derive(Clone, Debug)]
+pub struct ReplayOptions {
+    /// A trace file or a built-in workload.
+    pub workload: String,
+    /// The subject's name.
+    pub subject: String,
+    /// How to replay; the workload's own way if not said.
+    pub threads: Option<Threads>,
+    /// Replay under the judge instead of measuring.
+    pub check: bool,
+    /// Count instructions too.
+    pub instructions: bool,
+    /// Timed repetitions.
+    pub repeat: usize,
+    /// Stops of the memory pass.
+    pub checkpoints: usize,
+    /// What is written into new blocks.
+    pub touch: Touch,
+}
+
+/// Replays one workload on one subject.
+///
+/// # Errors
+///
+/// When the words are unusable; a crash or a violation is the row's outcome.
+pub fn replay(options: &ReplayOptions) -> Result<Row> {
+    let workload = Workload::find(&options.workload, options.threads)?;
+    steady_addresses();
+    let work = workload.prepare(options.checkpoints)?;
+    if options.subject == IDEAL {
+        return Ok(ideal(&work));
+    }
+    let arm = one(&options.subject)?;
+    let mut row = empty(&arm, &work);
+    row.outcome = match fill(&mut row, options, &arm, &work) {
+        Ok(outcome) => outcome,
+        Err(Stopped::Row(outcome)) => outcome,
+        Err(Stopped::Run(failure)) => return Err(failure),
+    };
+    Ok(row)
+}
+
+fn fill(
+    row: &mut Row,
+    options: &ReplayOptions,
+    arm: &Arm,
+    work: &Prepared,
+) -> Result<Outcome, Stopped> {
+    if options.check {
+        return check::check(arm, &work.plain);
+    }
+    let mut samples = Vec::new();
+    let mut stalls = Vec::new();
+    for _ in 0..options.repeat {
+        let sample = time::sample(arm, &work.plain, options.touch)?;
+        samples.push(sample.nanos);
+        stalls.extend(sample.stall_share);
+        row.harness_calls = row.harness_calls.max(Some(sample.heap_calls));
+    }
+    let stall_share = median(stalls);
+    row.time = median(samples.clone()).map(|median| TimeRow {
+        median,
+        samples,
+        to_system: None,
+        stall_share,
+        void: stall_share.is_some_and(|share| share > VOID_STALL),
+    });
+    row.memory = Some(measure(arm, work, options.touch)?);
+    if options.instructions {
+        let operations = work.facts.operations;
+        match callgrind::instructions(arm, &work.plain, operations, options.touch) {
+            Ok(count) => row.instructions = Some(count),
+            Err(Stopped::Row(Outcome::NotAvailable { reason })) => {
+                row.instructions_missing = Some(reason);
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(Outcome::Ok)
+}
+
+/// The memory of one arm, against the no-op child's.
+fn measure(arm: &Arm, work: &Prepared, touch: Touch) -> Result<crate::results::MemoryRow, Stopped> {
+    let turns = Turns::new();
+    let noop = one("noop")?;
+    let (row, floor) = memory::measure(&noop, work, touch, None, &turns)?;
+    if arm.subject == "noop" {
+        return Ok(row);
+    }
+    Ok(memory::measure(arm, work, touch, Some(&floor), &turns)?.0)
+}
+
+/// What `map` does.
+#[derive(Clone, Debug)]
+pub struct MapOptions {
+    /// A trace file or a built-in workload.
+    pub workload: String,
+    /// The subject's name.
+    pub subject: String,
+    /// How to replay; the workload's own way if not said.
+    pub threads: Option<Threads>,
+    /// Where in the trace.
+    pub at: At,
+    /// What is written into new blocks.
+    pub touch: Touch,
+}
+
+/// The heap of one subject at one place of a workload: its map, the checkpoint, its row.
+///
+/// # Errors
+///
+/// When the words are unusable or the subject crashes.
+pub fn map(options: &MapOptions) -> Result<(HeapMap, Checkpoint, Row)> {
+    if options.subject == IDEAL {
+        return Err(Failure::input(
+            "ideal is computed and has no heap to draw: name another subject",
+        ));
+    }
+    let workload = Workload::find(&options.workload, options.threads)?;
+    steady_addresses();
+    let work = workload.prepare_at(options.at)?;
+    let arm = one(&options.subject)?;
+    let mut row = empty(&arm, &work);
+    let mut memory = match measure(&arm, &work, options.touch) {
+        Ok(memory) => memory,
+        Err(Stopped::Run(failure)) => return Err(failure),
+        Err(Stopped::Row(outcome)) => {
+            let name = &options.subject;
+            return Err(Failure::subject(match outcome {
+                Outcome::Crashed { how, record: Some(record) } => {
+                    format!("{name} {how} at record {record}")
+                }
+                Outcome::Crashed { how, record: None } => format!("{name} {how}"),
+                other => format!("{name} cannot be measured: {other:?}"),
+            }));
+        }
+    };
+    let found = memory.maps.pop().zip(memory.checkpoints.pop());
+    row.memory = Some(memory);
+    match found {
+        Some((map, checkpoint)) => Ok((map, checkpoint, row)),
+        None => Err(Failure::input(format!("{} has no record to stop at", options.workload))),
+    }
+}
+
+/// Switches address randomisation off for the children, so that two runs give the same addresses.
+pub(super) fn steady_addresses() {
+    // SAFETY: changes the personality of this process only; children inherit it.
+    unsafe { libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong) };
+}
