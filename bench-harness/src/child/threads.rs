@@ -71,12 +71,12 @@ struct Member<'a, S, P> {
     count: AtomicU32,
     /// 1 once the thread has come to its end, 2 once it was joined.
     ended: AtomicU32,
-    /// Written by the starter before the thread can be joined.
+    /// Written by the thread itself before it sets `ended`, read by whoever has seen that.
     handle: UnsafeCell<libc::pthread_t>,
 }
 
-// SAFETY: `handle` is written by the thread that starts the member and read by the one that joins
-// it, which the script orders; the pointers lead to what outlives the threads.
+// SAFETY: `handle` is written by the member's own thread before its release of `ended`, and read
+// after an acquire of that; the pointers lead to what outlives the threads.
 unsafe impl<S: Sync, P: Send> Sync for Member<'_, S, P> {}
 // SAFETY: as above; `stacks` is only used to compute addresses, and `pass` is only cloned.
 unsafe impl<S: Sync, P: Send> Sync for Crew<'_, S, P> {}
@@ -185,6 +185,7 @@ impl<'a, S: Subject, P: Pass<S>> Crew<'a, S, P> {
             if arrived >= expected {
                 break;
             }
+            // Acquire pairs with the release in `follow`.
             if let Some(at) = self.refused.load(Ordering::Acquire).checked_sub(1) {
                 return Err(Refused(at as usize));
             }
@@ -192,6 +193,7 @@ impl<'a, S: Subject, P: Pass<S>> Crew<'a, S, P> {
         }
         let nanos = start.elapsed().as_nanos() as u64;
         self.bury();
+        // Acquire pairs with the release in `follow`.
         match self.refused.load(Ordering::Acquire).checked_sub(1) {
             Some(at) => Err(Refused(at as usize)),
             None => Ok(nanos),
@@ -203,12 +205,14 @@ impl<'a, S: Subject, P: Pass<S>> Crew<'a, S, P> {
         // SAFETY: the attribute object is initialised before use; the stack is this member's own
         // part of a mapping that is never unmapped; `work` takes what is passed to it.
         let status = unsafe {
+            // The thread knows its own handle; this copy may be written after the thread has ended.
+            let mut handle = 0;
             let mut attributes = std::mem::zeroed::<libc::pthread_attr_t>();
             libc::pthread_attr_init(&raw mut attributes);
             let stack = self.stacks.add(STACK * index as usize);
             libc::pthread_attr_setstack(&raw mut attributes, stack.cast(), STACK);
             libc::pthread_create(
-                member.handle.get(),
+                &raw mut handle,
                 &raw const attributes,
                 work::<S, P>,
                 ptr::from_ref(member).cast_mut().cast(),
@@ -233,8 +237,8 @@ impl<'a, S: Subject, P: Pass<S>> Crew<'a, S, P> {
         }
         // Relaxed: the script joins a thread once, and `bury` runs while no thread does.
         member.ended.store(2, Ordering::Relaxed);
-        // SAFETY: nobody has joined it, as the word said; the acquire above orders the start's write
-        // of the handle before this read.
+        // SAFETY: nobody has joined it, as the word said; the acquire above orders the thread's write
+        // of its handle before this read.
         unsafe { libc::pthread_join(*member.handle.get(), ptr::null_mut()) };
     }
 
@@ -242,7 +246,8 @@ impl<'a, S: Subject, P: Pass<S>> Crew<'a, S, P> {
     /// a thread's exit is done before anything is read.
     fn bury(&self) {
         for member in &self.members {
-            if member.ended.load(Ordering::Acquire) == 1 {
+            // Relaxed: a look only; `join` acquires.
+            if member.ended.load(Ordering::Relaxed) == 1 {
                 self.join(member.index);
             }
         }
@@ -324,6 +329,8 @@ extern "C" fn work<S: Subject, P: Pass<S>>(member: *mut c_void) -> *mut c_void {
     let member = unsafe { &*member.cast::<Member<'_, S, P>>() };
     // SAFETY: the crew was set before any thread started, and outlives them.
     let crew = unsafe { &*member.crew.load(Ordering::Relaxed) };
+    // SAFETY: only this thread writes the cell, and nobody reads it before `ended` is set.
+    unsafe { *member.handle.get() = libc::pthread_self() };
     let mut pass = crew.pass.clone();
     let mut done = 0;
     let mut end = false;
