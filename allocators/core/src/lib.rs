@@ -11,6 +11,7 @@ pub mod list;
 pub mod lock;
 pub mod misuse;
 pub mod source;
+pub mod span;
 pub mod state;
 pub mod stats;
 pub mod sync;

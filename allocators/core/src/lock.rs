@@ -1,6 +1,6 @@
 //! A lock for short critical sections, and the interface that lets a user choose another.
 
-use crate::sync::{AtomicBool, Ordering, spin_hint, yield_now};
+use crate::sync::{AtomicBool, Ordering, UnsafeCell, spin_hint, yield_now};
 
 /// A lock without data, in the manner of `lock_api::RawMutex`.
 ///
@@ -11,7 +11,15 @@ use crate::sync::{AtomicBool, Ordering, spin_hint, yield_now};
 ///    such return happens;
 /// 2. what a thread did before `unlock` happens before what the next holder does;
 /// 3. no method allocates or panics.
-pub unsafe trait RawLock {
+pub unsafe trait RawLock: Sized {
+    /// An open lock, to start with.
+    #[cfg(not(strata_loom))]
+    const OPEN: Self;
+
+    /// An open lock: no model's atomic can be made in a constant.
+    #[cfg(strata_loom)]
+    fn open() -> Self;
+
     /// Takes the lock, waiting for it as long as necessary.
     fn lock(&self);
 
@@ -81,6 +89,14 @@ impl SpinLock {
 // SAFETY: 1. only the one exchange from false to true returns success until `unlock` stores false.
 // 2. the Acquire below reads what the Release in `unlock` wrote. 3. nothing here can.
 unsafe impl RawLock for SpinLock {
+    #[cfg(not(strata_loom))]
+    const OPEN: Self = Self::new();
+
+    #[cfg(strata_loom)]
+    fn open() -> Self {
+        Self::new()
+    }
+
     #[inline]
     fn lock(&self) {
         if !self.try_lock() {
@@ -102,10 +118,76 @@ unsafe impl RawLock for SpinLock {
     }
 }
 
+/// A value that is reached under a lock only.
+///
+/// ```
+/// use strata_core::lock::{Guarded, SpinLock};
+/// static COUNT: Guarded<u32, SpinLock> = Guarded::new(SpinLock::new(), 0);
+/// COUNT.with(|count| *count += 1);
+/// assert_eq!(COUNT.with(|count| *count), 1);
+/// ```
+#[derive(Debug, Default)]
+pub struct Guarded<T, L> {
+    lock: L,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: `value` is reached by the holder of `lock` alone, one thread at a time.
+unsafe impl<T: Send, L: RawLock + Sync> Sync for Guarded<T, L> {}
+// SAFETY: nothing here belongs to a thread, if `T` and `L` do not.
+unsafe impl<T: Send, L: Send> Send for Guarded<T, L> {}
+
+impl<T, L> Guarded<T, L> {
+    crate::const_unless_loom! {
+        /// `value` behind `lock`, which is open.
+        pub fn new(lock: L, value: T) -> Self {
+            Self { lock, value: UnsafeCell::new(value) }
+        }
+    }
+
+    /// The value: nobody else has the lock.
+    pub fn get_mut(&mut self) -> &mut T {
+        // SAFETY: `&mut self` is the only way to it while it lives.
+        self.value.with_mut(|value| unsafe { &mut *value })
+    }
+}
+
+impl<T, L: RawLock> Guarded<T, L> {
+    /// Calls `work` with the value under the lock. `work` must not come here again: it would wait
+    /// for itself. Where `work` unwinds, the lock stays taken.
+    #[inline]
+    pub fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+        self.lock.lock();
+        // SAFETY: taken above.
+        unsafe { self.finish(work) }
+    }
+
+    /// [`with`](Self::with), unless the lock is taken; `None` then.
+    #[inline]
+    pub fn try_with<R>(&self, work: impl FnOnce(&mut T) -> R) -> Option<R> {
+        // SAFETY: taken by `try_lock`.
+        self.lock.try_lock().then(|| unsafe { self.finish(work) })
+    }
+
+    /// Works and unlocks.
+    ///
+    /// # Safety
+    ///
+    /// 1. The caller holds the lock.
+    #[inline]
+    unsafe fn finish<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+        // SAFETY: the lock is held (1.), so nobody else has a reference.
+        let result = self.value.with_mut(|value| work(unsafe { &mut *value }));
+        // SAFETY: 1. held.
+        unsafe { self.lock.unlock() };
+        result
+    }
+}
+
 #[cfg(all(test, strata_loom))]
 mod models {
     use super::*;
-    use crate::sync::{UnsafeCell, model, thread};
+    use crate::sync::{model, thread};
     use std::sync::Arc;
 
     struct Shared(SpinLock, UnsafeCell<u32>);

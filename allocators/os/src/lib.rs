@@ -4,14 +4,21 @@
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+pub mod clock;
 mod error;
 #[cfg(feature = "memmap2")]
 mod file;
+pub mod library;
+pub mod limits;
 mod lock;
 pub mod memory;
+#[cfg_attr(target_os = "linux", path = "process/linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "process/unknown.rs")]
+mod process;
 mod source;
 #[cfg(all(test, target_os = "linux", not(strata_loom)))]
 mod tests;
+pub mod thread;
 
 pub use error::OsError;
 #[cfg(feature = "memmap2")]

@@ -75,6 +75,14 @@ impl FutexLock {
 // SAFETY: 1. only a change from OPEN takes it, and only `unlock` makes it OPEN. 2. the Acquire of
 // each taker reads what the Release swap in `unlock` wrote. 3. nothing here can.
 unsafe impl RawLock for FutexLock {
+    #[cfg(not(strata_loom))]
+    const OPEN: Self = Self::new();
+
+    #[cfg(strata_loom)]
+    fn open() -> Self {
+        Self::new()
+    }
+
     #[inline]
     fn lock(&self) {
         if !self.try_lock() {

@@ -14,11 +14,11 @@ use strata_core::{Contents, Exhausted, Source};
 use crate::memory::*;
 use crate::{FutexLock, OsError, OsReserve, OsSource};
 
-fn errno() -> i32 {
+pub(crate) fn errno() -> i32 {
     std::io::Error::last_os_error().raw_os_error().unwrap()
 }
 
-fn set_errno(value: i32) {
+pub(crate) fn set_errno(value: i32) {
     // SAFETY: the thread's own.
     unsafe { *libc::__errno_location() = value };
 }
@@ -43,7 +43,7 @@ fn smaps(at: NonNull<u8>, field: &str) -> Option<String> {
 }
 
 /// Runs test `name` alone in a child where `STRATA_CHILD` is set, and asserts that it passes.
-fn in_child(name: &str) {
+pub(crate) fn in_child(name: &str) {
     let out = Command::new(env::current_exe().unwrap())
         .args([name, "--exact", "--test-threads=1", "--nocapture"])
         .env("STRATA_CHILD", name)

@@ -38,6 +38,14 @@ mod twins;
 #[cfg(strata_loom)]
 pub use twins::*;
 
+/// Core's own atomics in every build: words that loom does not explore.
+///
+/// For what is no part of a protocol: counters that are only summed up, and words in memory that
+/// comes zeroed from the system, where a twin cannot be made.
+pub mod unexplored {
+    pub use core::sync::atomic::{AtomicU32, AtomicUsize};
+}
+
 /// Declares a function `const` in ordinary builds and plain under `--cfg strata_loom`, where
 /// atomics have no `const` constructors.
 ///

@@ -1,0 +1,46 @@
+//! What the system lets this process have.
+
+use crate::process;
+
+/// Bytes of address space that this process may map in all (`RLIMIT_AS`, the soft limit); `None`
+/// where it is not limited, or where the system does not tell.
+///
+/// Asked on every call, because the limit may change. It is a system call that a strict sandbox may
+/// not expect of an allocator. Who wants to stay below one n-th of the limit needs no call for it:
+/// [reserve](crate::memory::reserve) n times the length, and [release](crate::memory::release)
+/// what is not wanted. Where the limit is too low, that reservation fails.
+///
+/// ```
+/// use strata_os::limits;
+///
+/// // An eighth of the limit, but 32 GiB at most.
+/// let most = limits::address_space().map_or(32 << 30, |limit| (32 << 30).min(limit / 8));
+/// assert!(most <= 32 << 30);
+/// ```
+pub fn address_space() -> Option<usize> {
+    process::keep_errno(process::address_space)
+}
+
+#[cfg(all(test, target_os = "linux", not(strata_loom)))]
+mod tests {
+    use super::*;
+    use crate::tests::in_child;
+    use std::env;
+
+    #[test]
+    fn the_limit_is_the_soft_one() {
+        if env::var_os("STRATA_CHILD").is_none() {
+            return in_child("limits::tests::the_limit_is_the_soft_one");
+        }
+        let limit = |soft, hard| {
+            let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
+            // SAFETY: a valid struct; the limit holds for this child only.
+            assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
+        };
+        let hard = 1 << 34;
+        limit(hard, hard);
+        assert_eq!(address_space(), Some(1 << 34));
+        limit(1 << 33, hard);
+        assert_eq!(address_space(), Some(1 << 33));
+    }
+}
