@@ -1,0 +1,185 @@
+//! Walking a heap: to validate its tables, and to see its blocks.
+
+use core::fmt;
+use core::ptr::NonNull;
+
+use strata_core::{ByteCount, Source};
+
+use crate::central::{Central, Platform};
+use crate::class::{self, CLASSES, FRAME};
+use crate::region::{FRAMES, Use};
+use crate::span::{LEFT, Span};
+
+/// What a validation went over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Spans.
+    pub spans: usize,
+    /// Blocks of spans that are in use.
+    pub blocks: usize,
+    /// Large blocks.
+    pub large: usize,
+    /// Frames in use.
+    pub frames: usize,
+}
+
+/// A table that contradicts another, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// What should hold and does not.
+    pub law: &'static str,
+    /// An address nearby.
+    pub at: usize,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at {:#x}: {} does not hold", self.at, self.law)
+    }
+}
+
+impl core::error::Error for Broken {}
+
+/// A piece of a heap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Walked {
+    /// A block that is in use, or that another thread keeps ready.
+    Block {
+        /// Its first byte.
+        at: NonNull<u8>,
+        /// Its true length.
+        len: ByteCount,
+    },
+    /// A free block's worth of a span, or free frames that are kept.
+    Free {
+        /// Its first byte.
+        at: NonNull<u8>,
+        /// Its length.
+        len: ByteCount,
+    },
+}
+
+impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
+    /// Calls back with the class and the territory's place of each span, and with each large run.
+    fn tenants(&self, mut visit: impl FnMut(NonNull<u8>, Use)) {
+        for (number, territory) in self.territories.iter().enumerate() {
+            let regions = self.ground.with(|ground| ground.regions(number));
+            let mut frame = 0;
+            while frame < (regions * FRAMES).min(territory.frames()) {
+                // SAFETY: 1. a region in use.
+                let usage = unsafe { territory.tenant(frame) }.get();
+                visit(territory.frame(frame), usage);
+                frame += match usage {
+                    Use::Span { class, .. } => class::span_frames(class.into()),
+                    Use::Run { frames } | Use::Own { frames } => frames as usize,
+                    Use::Nothing => 1,
+                }
+                .max(1);
+            }
+        }
+    }
+
+    /// Calls `work` with the span at `at` under the lock of its shelf, if it is still there.
+    fn with_span<R>(&self, at: NonNull<u8>, class: u8, work: impl FnOnce(&Span) -> R) -> Option<R> {
+        let shelf = &self.shelves[usize::from(class)];
+        // The shelf's lock keeps a span on it as it is; the ground's keeps one that has just left it
+        // from being given back, and its place from being used for another.
+        shelf.with(|_| {
+            self.ground.with(|_| {
+                let (territory, frame) = self.territories.locate(at.addr().get())?;
+                let territory = self.territories.get(territory);
+                // SAFETY: 1. it was in use a moment ago, so its region is. 2. as long as `self`.
+                let place = unsafe { territory.tenant(frame) }.span_of(class.into())?;
+                // SAFETY: a span of this class, which nobody changes under these two locks.
+                let span = unsafe { territory.span(place).as_ref() };
+                let here = span.class == class && span.base == at && span.list != LEFT;
+                here.then(|| work(span))
+            })
+        })
+    }
+
+    /// See [`Heap::validate`](crate::Heap::validate).
+    pub(crate) fn validate(&self) -> Result<Checked, Broken> {
+        let mut checked = Checked::default();
+        let mut broken = None;
+        let mut fail = |law, at: NonNull<u8>| {
+            broken.get_or_insert(Broken { law, at: at.addr().get() });
+        };
+        self.tenants(|at, usage| match usage {
+            Use::Span { class, .. } if usize::from(class) >= CLASSES => {
+                fail("a span is of a class that there is", at);
+            }
+            Use::Span { class, .. } => {
+                checked.frames += class::span_frames(class.into());
+                let blocks = class::cut(class.into()).blocks();
+                self.with_span(at, class, |span| {
+                    checked.spans += 1;
+                    checked.blocks += blocks - span.blocks.left();
+                    if !span.blocks.is_consistent(blocks) {
+                        fail("the count of free blocks is that of the bitmap", at);
+                    }
+                    let carved = usize::from(span.carved);
+                    if carved > blocks || !span.blocks.all_free(carved..blocks) {
+                        fail("blocks that were never taken are free", at);
+                    }
+                    if span.idle & span.gone != 0 {
+                        fail("a page is not idle and gone", at);
+                    }
+                    let log2 = self.page_log2();
+                    for page in (0..u32::from(span.pages)).filter(|p| span.idle >> p & 1 == 1) {
+                        let (from, to) = ((page as usize) << log2, (page as usize + 1) << log2);
+                        if !span.blocks.all_free(span.cut().blocks_in(from, to)) {
+                            fail("no block of an idle page is taken", at);
+                        }
+                    }
+                    if span.queued != (span.idle != 0) {
+                        fail("a span with idle pages is in the queue", at);
+                    }
+                });
+            }
+            Use::Run { frames } => {
+                checked.large += 1;
+                checked.frames += frames as usize;
+            }
+            Use::Own { frames } => checked.frames += frames as usize,
+            Use::Nothing => {}
+        });
+        self.ground.with(|ground| {
+            checked.large += ground.large.count;
+            if let Err(at) = ground.validate(&self.territories) {
+                fail("the counts of frames are those of the bitmaps", at);
+            }
+        });
+        broken.map_or(Ok(checked), Err)
+    }
+
+    /// See [`Heap::walk`](crate::Heap::walk).
+    pub(crate) fn walk(&self, visit: &mut dyn FnMut(Walked)) {
+        self.tenants(|at, usage| match usage {
+            Use::Span { class, .. } if usize::from(class) < CLASSES => {
+                let cut = class::cut(class.into());
+                let len = ByteCount(cut.block_len());
+                self.with_span(at, class, |span| {
+                    for number in 0..cut.blocks() {
+                        let at = span.block(cut, number);
+                        visit(if span.blocks.is_free(number) {
+                            Walked::Free { at, len }
+                        } else {
+                            Walked::Block { at, len }
+                        });
+                    }
+                });
+            }
+            Use::Run { frames } => {
+                visit(Walked::Block { at, len: ByteCount(frames as usize * FRAME) });
+            }
+            _ => {}
+        });
+        self.ground.with(|ground| {
+            ground.large.each(|at, len| visit(Walked::Block { at, len: ByteCount(len) }));
+            ground.each_idle(&self.territories, |at, frames| {
+                visit(Walked::Free { at, len: ByteCount(frames * FRAME) });
+            });
+        });
+    }
+}

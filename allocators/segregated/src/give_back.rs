@@ -1,0 +1,257 @@
+//! What a heap keeps without a live block, and when it goes back to the source.
+//!
+//! `budget.rs` says how much may be kept; here somebody looks, and purges.
+
+use core::ptr::NonNull;
+
+use strata_core::sync::Ordering;
+use strata_core::{Contents, Source};
+
+use crate::budget::{FLOOR, GiveBack, SPARE};
+use crate::central::{Central, Fresh, Platform};
+use crate::class::{self, CLASSES, FRAME};
+use crate::ground::{BATCH, Ground, Run};
+
+/// Bytes that one call purges, at least where there are as many.
+const PURGE: usize = 1 << 20;
+/// So many looks at what is kept share one look at what is live.
+const SHARED_LOOKS: usize = 16;
+
+impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
+    /// Tells the budget that purged memory is in use again.
+    pub(crate) fn learn(&self, ground: &mut Ground, purged: usize) {
+        if P::CLOCKED && purged != 0 {
+            // Relaxed: a figure of no certain moment.
+            let live = self.live.load(Ordering::Relaxed);
+            ground.budget.wanted_again(purged, live, P::now());
+            self.limit.store(ground.budget.limit(live), Ordering::Relaxed);
+        }
+    }
+
+    /// Bytes that are live, as of the last look.
+    pub(crate) fn live(&self) -> usize {
+        // Relaxed: a figure of no certain moment.
+        self.live.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that may be kept, as of the last look.
+    pub(crate) fn limit(&self) -> usize {
+        // Relaxed: a figure of no certain moment.
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Idle bytes in spans, and in threads' run slots.
+    pub(crate) fn idle_outside(&self) -> (usize, usize) {
+        // Relaxed: figures of no certain moment.
+        let pages = self.idle_pages.load(Ordering::Relaxed);
+        (pages << self.page_log2(), self.slots.load(Ordering::Relaxed))
+    }
+
+    /// Purges if more than the budget is kept: at most [`PURGE`] bytes, or twice what this call made
+    /// idle (`own`) or what the budget fell by, if that is more. `idle` is what the ground keeps. Answers whether anything was purged.
+    pub(crate) fn give_back(&self, idle: usize, own: usize) -> bool {
+        if !S::PURGES {
+            return false;
+        }
+        let (in_spans, in_slots) = self.idle_outside();
+        let kept = idle + in_spans + in_slots;
+        // Relaxed, all: what matters is that somebody looks now and then.
+        let looks = self.looks.fetch_add(1, Ordering::Relaxed);
+        let limit = self.limit();
+        let due = looks.is_multiple_of(SHARED_LOOKS) || self.is_due();
+        if !due && kept <= limit {
+            return false;
+        }
+        let before = limit;
+        let limit = self.look();
+        if kept <= limit || self.is_refused() {
+            return false;
+        }
+        let wanted = kept - limit + limit / 8;
+        // Where the budget itself fell, this call gives back what it no longer covers.
+        let most = PURGE.max(2 * own).max(before.saturating_sub(limit));
+        self.purge(wanted.min(most)) != 0
+    }
+
+    /// Whether more than the floor may be kept and nobody looked for a second.
+    fn is_due(&self) -> bool {
+        // Relaxed: see `give_back`.
+        P::CLOCKED
+            && self.limit() > FLOOR
+            && (P::now() as usize).wrapping_sub(self.looked.load(Ordering::Relaxed)) >= 1000
+    }
+
+    /// For slow paths that change nothing here: looks again if nobody did for a second.
+    #[cfg(feature = "std")]
+    pub(crate) fn tick(&self) {
+        if self.is_due() {
+            self.give_back(self.ground.with(|ground| ground.idle_bytes()), 0);
+        }
+    }
+
+    fn is_refused(&self) -> bool {
+        // Relaxed: see `give_back`.
+        let until = self.refused.load(Ordering::Relaxed);
+        until != 0 && P::CLOCKED && (P::now() as usize) < until
+    }
+
+    /// Looks at what is live and answers what may be kept.
+    pub(crate) fn look(&self) -> usize {
+        let in_classes: usize = self
+            .shelves
+            .iter()
+            .enumerate()
+            .map(|(c, s)| s.live() * class::cut(c).block_len())
+            .sum();
+        self.ground.with(|ground| {
+            let in_spans = in_classes.min(ground.used_bytes());
+            let live = in_spans + ground.large.bytes + ground.runs_bytes();
+            let now = P::now();
+            if ground.budget.is_learned() {
+                ground.budget.tick(now);
+            }
+            let limit = ground.budget.limit(live);
+            // Relaxed, all: see `give_back`.
+            self.looked.store(now as usize, Ordering::Relaxed);
+            self.live.store(live, Ordering::Relaxed);
+            self.limit.store(limit, Ordering::Relaxed);
+            limit
+        })
+    }
+
+    /// Purges about `wanted` idle bytes: free frames first, then pages in spans, most idle class
+    /// first. Answers how many went.
+    pub(crate) fn purge(&self, wanted: usize) -> usize {
+        let done = self.purge_ground(wanted);
+        if done < wanted && !self.is_refused() {
+            done + self.purge_spans(wanted - done, CLASSES)
+        } else {
+            done
+        }
+    }
+
+    /// Purges about `wanted` bytes of idle frames. Answers how many went.
+    pub(crate) fn purge_ground(&self, wanted: usize) -> usize {
+        let page_log2 = self.page_log2();
+        let mut done = 0;
+        while done < wanted {
+            let mut runs = [Run { territory: 0, frame: 0, frames: 0 }; BATCH];
+            let picked = self.ground.with(|ground| {
+                let frames = (wanted - done).div_ceil(FRAME);
+                ground.pick_idle(&self.territories, 1 << page_log2, frames, &mut runs)
+            });
+            if picked == 0 {
+                break;
+            }
+            let mut contents = [Contents::Kept; BATCH];
+            for (run, contents) in runs[..picked].iter().zip(&mut contents) {
+                let at = self.territories.get(run.territory).frame(run.frame);
+                // SAFETY: 1. in a territory, which is a chunk of the source. 2. whole pages. 3. the
+                // run counts as used and is nobody's.
+                *contents = unsafe { self.source.purge(at, run.frames * FRAME) };
+            }
+            self.ground.with(|ground| {
+                for (&run, &contents) in runs[..picked].iter().zip(&contents) {
+                    ground.purged(&self.territories, run, contents);
+                    if contents.is_gone() {
+                        done += run.frames * FRAME;
+                    }
+                }
+                ground.budget.purged(P::now());
+            });
+            if contents[..picked].contains(&Contents::Kept) {
+                self.refuse();
+                return done;
+            }
+        }
+        done
+    }
+
+    /// Purges about `wanted` bytes of idle pages in spans, those of the class with most first, those
+    /// of class `spared` not. Answers how many went.
+    fn purge_spans(&self, wanted: usize, spared: usize) -> usize {
+        let page_log2 = self.page_log2();
+        let mut done = 0;
+        while done < wanted {
+            let others = self.shelves.iter().enumerate().filter(|(class, _)| *class != spared);
+            let Some((_, shelf)) = others.max_by_key(|(_, shelf)| shelf.idle()) else { break };
+            if shelf.idle() == 0 {
+                break;
+            }
+            let went = shelf.with(|lists| {
+                let before = lists.figures().1;
+                let (all, most, mut undefined) = (&self.territories, wanted - done, false);
+                let went = lists.purge(&self.source, all, page_log2, most, &mut undefined);
+                self.count_idle(before, lists.figures().1);
+                if undefined {
+                    // Before the lock opens and a span can go to the ground with such pages.
+                    self.ground.with(|ground| ground.zeroed = false);
+                }
+                went
+            });
+            match went {
+                Some(0) => break,
+                Some(bytes) => done += bytes,
+                None => {
+                    self.refuse();
+                    break;
+                }
+            }
+            self.ground.with(|ground| ground.budget.purged(P::now()));
+        }
+        done
+    }
+
+    /// The source keeps what it should purge (its memory is locked, say): no use to ask soon again.
+    fn refuse(&self) {
+        // Relaxed: see `give_back`.
+        self.refused.store(P::now() as usize + 1000, Ordering::Relaxed);
+    }
+
+    /// Purges all that can be purged. Answers how many bytes went.
+    pub(crate) fn purge_all(&self) -> usize {
+        self.retire_empty();
+        self.purge(usize::MAX)
+    }
+
+    /// Chooses how much is kept from now on.
+    pub(crate) fn set_give_back(&self, mode: GiveBack) {
+        self.ground.with(|ground| ground.budget.mode = mode);
+        let limit = self.look();
+        let (in_spans, _) = self.idle_outside();
+        let idle = self.ground.with(|ground| ground.idle_bytes());
+        if S::PURGES && idle + in_spans > limit {
+            self.purge(idle + in_spans - limit);
+        }
+    }
+
+    /// Gives idle pages of other classes than `class` back for `fresh` bytes that are just taken from
+    /// the system: what is resident does not grow while memory lies idle elsewhere. Idle pages of
+    /// the class itself, and of the ground, are what the next request gets.
+    pub(crate) fn make_up(&self, class: usize, fresh: Fresh) {
+        let (spare, fresh) = if fresh.first != 0 {
+            (self.spare(), fresh.first)
+        } else {
+            // Pages that go to and fro between classes: the budget learns how many.
+            (self.spare().max(self.limit()), fresh.again)
+        };
+        if fresh == 0 || !S::PURGES || self.mode_is_never() {
+            return;
+        }
+        let own = self.shelves.get(class).map_or(0, |shelf| shelf.idle() << self.page_log2());
+        let kept = self.idle_outside().0.saturating_sub(own);
+        if kept > spare && !self.is_refused() {
+            self.purge_spans(fresh.min(kept - spare), class);
+        }
+    }
+
+    /// Bytes that lie idle even where new memory is taken from the system: at each such moment some
+    /// are just between two uses.
+    pub(crate) fn spare(&self) -> usize {
+        SPARE.max(self.live() / 512)
+    }
+
+    fn mode_is_never(&self) -> bool {
+        self.limit() == usize::MAX
+    }
+}

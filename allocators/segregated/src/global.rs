@@ -1,0 +1,369 @@
+//! The faces: `GlobalAlloc` and `Allocator`.
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::ptr::{self, NonNull};
+
+use strata_core::Source;
+use strata_core::lock::RawLock;
+
+use crate::heap::Heap;
+
+#[cfg(feature = "std")]
+pub use process_face::SegregatedAlloc;
+
+/// A possible block as `GlobalAlloc` answers it.
+fn raw<E>(block: Result<NonNull<u8>, E>) -> *mut u8 {
+    block.map_or(ptr::null_mut(), NonNull::as_ptr)
+}
+
+// SAFETY: blocks hold their layout and are handed out once until they are freed; nothing unwinds.
+unsafe impl<S, L> GlobalAlloc for Heap<S, L>
+where
+    S: Source<Address = NonNull<u8>> + Sync,
+    L: RawLock + Sync,
+{
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        raw(self.allocate(layout))
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        raw(self.allocate_zeroed(layout))
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: a live block, not null, of this layout: the caller's obligation.
+        unsafe { self.deallocate(NonNull::new_unchecked(block), layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: a live block, not null, of this layout: the caller's obligation.
+        raw(unsafe { self.reallocate(NonNull::new_unchecked(block), layout, new_size) })
+    }
+}
+
+#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+mod process_face {
+    use super::*;
+    use crate::budget::GiveBack;
+    use crate::check::{Broken, Checked, Walked};
+    use crate::process::{self, HEAP};
+    use crate::{class, large, stocks};
+    use strata_core::Stats;
+
+    /// The process heap. A value of this type is a handle without contents: all of them are the one
+    /// heap, and what one allocated any other may free.
+    ///
+    /// ```
+    /// use strata_segregated::SegregatedAlloc;
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: SegregatedAlloc = SegregatedAlloc::new();
+    ///
+    /// fn main() {
+    ///     let numbers: Vec<u32> = (0..1000).collect();
+    ///     assert_eq!(numbers.len(), 1000);
+    /// }
+    /// ```
+    ///
+    /// Usable before `main`, after it, and while a thread ends. Not in a signal handler that may
+    /// interrupt the allocator, as with every allocator of this kind.
+    ///
+    /// On a system other than Linux it forwards to [`System`](std::alloc::System).
+    #[derive(Clone, Copy, Debug, Default)]
+    pub struct SegregatedAlloc;
+
+    impl SegregatedAlloc {
+        /// The handle.
+        pub const fn new() -> Self {
+            Self
+        }
+
+        /// Gives the blocks that this thread keeps ready back to the heap, where other threads can
+        /// have them and empty pages go back to the system. For the park hook of an executor:
+        ///
+        /// ```
+        /// # use strata_segregated::SegregatedAlloc;
+        /// drop(vec![0_u8; 100]);
+        /// SegregatedAlloc::new().flush_thread_cache();
+        /// ```
+        pub fn flush_thread_cache(&self) {
+            stocks::flush_this_thread();
+        }
+
+        /// Flushes this thread's stocks and gives all pages of the heap without a live block back to
+        /// the system. Answers how many bytes went.
+        pub fn purge(&self) -> usize {
+            stocks::flush_this_thread();
+            HEAP.purge_all()
+        }
+
+        /// Chooses how much memory without a live block is kept from now on.
+        pub fn set_give_back(&self, mode: GiveBack) {
+            process::set_give_back(mode);
+        }
+
+        /// The heap's figures. What threads keep ready is read while they go on, so `allocated` is
+        /// right to within their stocks, 256 KiB of blocks a class and thread at most.
+        pub fn stats(&self) -> Stats {
+            let mut in_stocks = 0;
+            stocks::stocked(|class, blocks| in_stocks += class::cut(class).block_len() * blocks);
+            let stats = HEAP.stats(in_stocks);
+            #[cfg(feature = "stats")]
+            let stats = Stats {
+                requested: Some(strata_core::ByteCount(stocks::requested::total())),
+                ..stats
+            };
+            stats
+        }
+
+        /// Bytes that a block of `layout` really has. O(1).
+        pub fn good_size(&self, layout: Layout) -> usize {
+            match class::class_of(layout) {
+                Some(class) => class::block_len(class),
+                None => large::usable(layout, HEAP.source.granule()),
+            }
+        }
+
+        /// Walks all tables and checks them against each other. Other threads may go on.
+        ///
+        /// # Errors
+        ///
+        /// What was found broken first.
+        pub fn validate(&self) -> Result<Checked, Broken> {
+            HEAP.validate()
+        }
+
+        /// Calls back with every block in use and every free range, after flushing this thread's
+        /// stocks. Blocks in other threads' stocks count as in use; exact while no other thread
+        /// allocates. `visit` must not allocate from this heap.
+        pub fn walk(&self, visit: &mut dyn FnMut(Walked)) {
+            stocks::flush_this_thread();
+            HEAP.walk(visit);
+        }
+    }
+
+    /// Takes a block of a class.
+    #[inline(always)]
+    fn take(class: usize) -> *mut u8 {
+        if cfg!(feature = "checked") {
+            return HEAP.take_one(class);
+        }
+        stocks::take(class)
+    }
+
+    /// Takes a block back.
+    ///
+    /// # Safety
+    ///
+    /// 1. `block` is a live block of the process heap, of that class.
+    #[inline(always)]
+    unsafe fn put(class: usize, block: *mut u8) {
+        if cfg!(feature = "checked") {
+            HEAP.flush(class, &[block]);
+            return;
+        }
+        // SAFETY: 1. the caller's.
+        unsafe { stocks::put(class, block) };
+    }
+
+    /// Counts requested bytes, where that is wanted.
+    #[inline(always)]
+    fn count(block: *mut u8, bytes: usize) -> *mut u8 {
+        #[cfg(feature = "stats")]
+        if !block.is_null() {
+            stocks::requested::add(bytes);
+        }
+        let _ = bytes;
+        block
+    }
+
+    // SAFETY: blocks hold their layout and are handed out once until they are freed; nothing unwinds.
+    unsafe impl GlobalAlloc for SegregatedAlloc {
+        #[inline]
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            let block = match class::class_of(layout) {
+                Some(class) => take(class.index()),
+                None => stocks::take_large(layout).0,
+            };
+            count(block, layout.size())
+        }
+
+        #[inline]
+        unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+            let (block, zero) = match class::class_of(layout) {
+                Some(class) => (take(class.index()), false),
+                None => stocks::take_large(layout),
+            };
+            if !zero && !block.is_null() {
+                // SAFETY: a block holds its layout.
+                unsafe { block.write_bytes(0, layout.size()) };
+            }
+            count(block, layout.size())
+        }
+
+        #[inline]
+        unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+            #[cfg(feature = "stats")]
+            stocks::requested::sub(layout.size());
+            match class::class_of(layout) {
+                // SAFETY: 1. the caller's.
+                Some(class) => unsafe { put(class.index(), block) },
+                // SAFETY: 1. the caller's; so it is not null.
+                None => unsafe { stocks::put_large(NonNull::new_unchecked(block), layout) },
+            }
+        }
+
+        #[inline]
+        unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+            // SAFETY: the caller's: the new size makes a layout.
+            let new = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
+            let (old_class, class) = (class::class_of(layout), class::class_of(new));
+            if old_class == class && class.is_some() {
+                #[cfg(feature = "stats")]
+                stocks::requested::sub(layout.size());
+                return count(block, new_size);
+            }
+            // SAFETY: the caller's.
+            unsafe { realloc_slow(block, layout, new, class.is_none() && old_class.is_none()) }
+        }
+    }
+
+    /// Moves a block to another class, or resizes a large one.
+    ///
+    /// # Safety
+    ///
+    /// 1. `block` is a live block of the process heap for `layout`; `new` has the same alignment;
+    ///    `large` says that both are large.
+    #[inline(never)]
+    unsafe fn realloc_slow(block: *mut u8, layout: Layout, new: Layout, large: bool) -> *mut u8 {
+        // SAFETY: 1. the caller's; so it is not null.
+        unsafe {
+            if large {
+                let at = NonNull::new_unchecked(block);
+                if let Some(block) = stocks::resize_large(at, layout, new) {
+                    #[cfg(feature = "stats")]
+                    stocks::requested::sub(layout.size());
+                    return count(block.as_ptr(), new.size());
+                }
+            }
+            let alloc = SegregatedAlloc;
+            let to = alloc.alloc(new);
+            if !to.is_null() {
+                to.copy_from_nonoverlapping(block, layout.size().min(new.size()));
+                alloc.dealloc(block, layout);
+            }
+            to
+        }
+    }
+}
+
+#[cfg(all(feature = "std", not(all(target_os = "linux", not(strata_loom)))))]
+mod process_face {
+    use super::*;
+    use std::alloc::System;
+
+    /// The system's allocator: this crate does not know the system that it was built for, and
+    /// forwards.
+    #[derive(Clone, Copy, Debug, Default)]
+    pub struct SegregatedAlloc;
+
+    impl SegregatedAlloc {
+        /// The handle.
+        pub const fn new() -> Self {
+            Self
+        }
+
+        /// Nothing: there are no stocks here.
+        pub fn flush_thread_cache(&self) {}
+
+        /// Nothing goes back: 0.
+        pub fn purge(&self) -> usize {
+            0
+        }
+    }
+
+    // SAFETY: the system's allocator, by another name.
+    unsafe impl GlobalAlloc for SegregatedAlloc {
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            // SAFETY: the caller's obligations are the same ones.
+            unsafe { System.alloc(layout) }
+        }
+
+        unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+            // SAFETY: the caller's obligations are the same ones.
+            unsafe { System.alloc_zeroed(layout) }
+        }
+
+        unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+            // SAFETY: the caller's obligations are the same ones.
+            unsafe { System.dealloc(block, layout) }
+        }
+
+        unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+            // SAFETY: the caller's obligations are the same ones.
+            unsafe { System.realloc(block, layout, new_size) }
+        }
+    }
+}
+
+#[cfg(feature = "allocator-api2")]
+mod allocator_api2_face {
+    use super::*;
+    use allocator_api2::alloc::{AllocError, Allocator};
+
+    /// The block with its true length, which the caller may use.
+    fn whole(block: Option<NonNull<u8>>, len: usize) -> Result<NonNull<[u8]>, AllocError> {
+        Ok(NonNull::slice_from_raw_parts(block.ok_or(AllocError)?, len))
+    }
+
+    /// The layout of a whole block: of the same class, or of as many pages.
+    fn whole_layout(layout: Layout, len: usize) -> Result<Layout, AllocError> {
+        Layout::from_size_align(len, layout.align()).map_err(|_| AllocError)
+    }
+
+    #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+    // SAFETY: blocks stay until they are freed, wherever the handle goes; a block fits every layout
+    // of its class, and that of its true length is of its class.
+    unsafe impl Allocator for super::SegregatedAlloc {
+        #[inline]
+        fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
+            let layout = whole_layout(layout, self.good_size(layout))?;
+            // SAFETY: layouts of no bytes are served too.
+            whole(NonNull::new(unsafe { self.alloc(layout) }), layout.size())
+        }
+
+        #[inline]
+        fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
+            let layout = whole_layout(layout, self.good_size(layout))?;
+            // SAFETY: layouts of no bytes are served too.
+            whole(NonNull::new(unsafe { self.alloc_zeroed(layout) }), layout.size())
+        }
+
+        #[inline]
+        unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+            // The size may be any between the one asked for and the true one.
+            let layout = whole_layout(layout, self.good_size(layout)).unwrap_or(layout);
+            // SAFETY: a live block of a layout that it fits, which has the same class or pages.
+            unsafe { self.dealloc(block.as_ptr(), layout) }
+        }
+    }
+
+    // SAFETY: blocks stay until they are freed while the heap is borrowed; a block fits every layout
+    // of its class, and that of its true length is of its class.
+    unsafe impl<S: Source<Address = NonNull<u8>>, L: RawLock> Allocator for &Heap<S, L> {
+        fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
+            let layout = whole_layout(layout, self.good_size(layout))?;
+            whole(Heap::allocate(self, layout).ok(), layout.size())
+        }
+
+        fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
+            let layout = whole_layout(layout, self.good_size(layout))?;
+            whole(Heap::allocate_zeroed(self, layout).ok(), layout.size())
+        }
+
+        unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+            // SAFETY: 1. a live block of a layout that it fits, which has the same class or pages.
+            unsafe { Heap::deallocate(self, block, layout) }
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The frames under all spans and runs: which region a new one goes to, what is kept, what goes back.
+//!
+//! A request goes to the region with the fewest free frames that has room, so that sparse regions
+//! drain and go back whole; a region that was never used comes last.
+
+mod idle;
+mod open;
+
+use core::ops::Range;
+use core::ptr::NonNull;
+
+use strata_core::{Exhausted, Source};
+
+use crate::budget::Budget;
+use crate::class::FRAME;
+use crate::region::{FRAMES, Summary, Table, Use};
+use crate::span::{FREE_PLACE, NONE, PLACE_BITS, Span, SpanId};
+use crate::territory::{self, Parts, Territories, Territory};
+
+/// Steps of committing frames.
+const STEP: Range<usize> = 1 << 20..64 << 20;
+/// Step of committing tables.
+const TABLE_STEP: usize = 64 << 10;
+/// Ranges that one purge takes in hand at most.
+pub(crate) const BATCH: usize = 32;
+
+/// Neighbouring frames of one territory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) territory: usize,
+    pub(crate) frame: usize,
+    pub(crate) frames: usize,
+}
+
+/// A run that was just taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taken {
+    pub(crate) run: Run,
+    pub(crate) base: NonNull<u8>,
+    /// All its bytes are zero.
+    pub(crate) zero: bool,
+    /// Bytes of it that had been purged.
+    pub(crate) purged: usize,
+    /// Which of its first 64 frames have contents.
+    pub(crate) contents: u64,
+    /// Bytes of it without contents: touching them takes new memory from the system.
+    pub(crate) fresh: usize,
+}
+
+/// What changes in a territory, beside the tables in its memory.
+#[derive(Debug)]
+struct State {
+    parts: Parts,
+    /// Regions in use: those below were initialised.
+    regions: usize,
+    /// Span places ever used, and the first of the free ones below.
+    places: u32,
+    free_place: SpanId,
+}
+
+/// All under one lock; see the module.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    states: [Option<State>; territory::MAX],
+    /// Idle frames in all regions.
+    idle: usize,
+    /// Used frames in all regions.
+    used: usize,
+    /// Of these, those in large blocks' runs.
+    pub(crate) runs: usize,
+    /// A free frame that never was idle is zero.
+    pub(crate) zeroed: bool,
+    pub(crate) budget: Budget,
+    pub(crate) large: crate::large::Mappings,
+    pub(crate) scraps: crate::scraps::Scraps,
+}
+
+// SAFETY: its pointers are to memory of the heap's source, which no thread owns.
+unsafe impl Send for Ground {}
+
+impl Ground {
+    pub(crate) const fn new() -> Self {
+        Self {
+            states: [const { None }; territory::MAX],
+            idle: 0,
+            used: 0,
+            runs: 0,
+            zeroed: true,
+            budget: Budget::new(),
+            large: crate::large::Mappings::new(),
+            scraps: crate::scraps::Scraps::new(),
+        }
+    }
+
+    /// Bytes with contents in free frames.
+    pub(crate) fn idle_bytes(&self) -> usize {
+        self.idle * FRAME
+    }
+
+    /// Bytes of used frames.
+    pub(crate) fn used_bytes(&self) -> usize {
+        self.used * FRAME
+    }
+
+    /// Bytes of large blocks' runs.
+    pub(crate) fn runs_bytes(&self) -> usize {
+        self.runs * FRAME
+    }
+
+    /// Committed bytes of tables, and of frames.
+    pub(crate) fn committed(&self) -> (usize, usize) {
+        self.states.iter().flatten().fold((0, 0), |(tables, frames), state| {
+            let Parts { summaries, regions, spans, frames: f } = &state.parts;
+            let more = summaries.committed() + regions.committed() + spans.committed();
+            (tables + more, frames + f.committed())
+        })
+    }
+
+    /// Regions in use of a territory.
+    pub(crate) fn regions(&self, territory: usize) -> usize {
+        self.states[territory].as_ref().map_or(0, |state| state.regions)
+    }
+
+    /// Takes `frames` neighbouring frames, 512 at most, the first at a multiple of `align` frames.
+    pub(crate) fn take<S: Source<Address = NonNull<u8>>>(
+        &mut self,
+        source: &S,
+        all: &Territories,
+        frames: usize,
+        align: usize,
+    ) -> Result<Taken, Exhausted> {
+        debug_assert!(frames > 0 && frames <= FRAMES);
+        // Frames with contents first: others would be new memory from the system.
+        if self.idle >= frames
+            && let Some((number, region)) = self.densest(all, frames, frames)
+        {
+            let territory = all.get(number);
+            let (table, _) = tables(&territory, region);
+            let phase = territory.phase() + region * FRAMES;
+            if let Ok(start) = table.idle.complement().find_gap(frames, align, phase) {
+                return self.take_at(source, all, number, region, start..start + frames);
+            }
+        }
+        loop {
+            if let Some((number, region)) = self.densest(all, frames, 0) {
+                let territory = all.get(number);
+                let (table, summary) = tables(&territory, region);
+                let phase = territory.phase() + region * FRAMES;
+                match table.used.find_gap(frames, align, phase) {
+                    Ok(start) => {
+                        return self.take_at(source, all, number, region, start..start + frames);
+                    }
+                    // A gap may be long enough and lie wrong: then the bound is short of the truth
+                    // until something is freed here, and this region is not asked again in vain.
+                    Err(longest) => summary.gap = longest.min(frames - 1) as u16,
+                }
+            } else {
+                self.open_region(source, all, frames, align)?;
+            }
+        }
+    }
+
+    /// The region with the fewest free frames that may have `frames` in one piece, and at least
+    /// `idle` idle ones; among equals the one with the most idle frames.
+    fn densest(&self, all: &Territories, frames: usize, idle: usize) -> Option<(usize, usize)> {
+        let mut best = None;
+        let mut best_key = 0;
+        for (number, territory) in all.iter().enumerate() {
+            for region in 0..self.regions(number) {
+                // SAFETY: regions in use have a summary, which the lock protects.
+                let summary = unsafe { territory.summary(region).read() };
+                let key = 1 + usize::from(summary.used) * 1024 + usize::from(summary.idle);
+                let may = usize::from(summary.gap) >= frames && usize::from(summary.idle) >= idle;
+                if may && key > best_key {
+                    best = Some((number, region));
+                    best_key = key;
+                }
+            }
+        }
+        best
+    }
+
+    fn take_at<S: Source<Address = NonNull<u8>>>(
+        &mut self,
+        source: &S,
+        all: &Territories,
+        number: usize,
+        region: usize,
+        range: Range<usize>,
+    ) -> Result<Taken, Exhausted> {
+        let territory = all.get(number);
+        let frame = region * FRAMES + range.start;
+        let frames = range.len();
+        let state = self.states[number].as_mut().ok_or(Exhausted)?;
+        let step = state.parts.frames.committed().clamp(STEP.start, STEP.end);
+        state.parts.frames.commit(source, (frame + frames) * FRAME, step)?;
+        let (table, summary) = tables(&territory, region);
+        let contents = table.idle.window(range.clone());
+        let (idle, purged) = table.take(range, summary);
+        self.idle -= idle;
+        self.used += frames;
+        Ok(Taken {
+            run: Run { territory: number, frame, frames },
+            base: territory.frame(frame),
+            zero: idle == 0 && self.zeroed && S::ZEROED,
+            purged: purged * FRAME,
+            contents,
+            fresh: (frames - idle) * FRAME,
+        })
+    }
+
+    /// Takes the frames behind a used run, if all are free.
+    pub(crate) fn take_behind<S: Source<Address = NonNull<u8>>>(
+        &mut self,
+        source: &S,
+        all: &Territories,
+        run: Run,
+        frames: usize,
+    ) -> Option<Taken> {
+        let behind = run.frame + run.frames;
+        let (region, start) = (behind / FRAMES, behind % FRAMES);
+        // A run lies in one region.
+        if start == 0 || start + frames > FRAMES {
+            return None;
+        }
+        let (table, _) = tables(&all.get(run.territory), region);
+        if table.used.count(start..start + frames) != 0 {
+            return None;
+        }
+        self.take_at(source, all, run.territory, region, start..start + frames).ok()
+    }
+
+    /// Takes a run back. `touched` says which of its frames have contents, as ranges from its start.
+    pub(crate) fn put(
+        &mut self,
+        all: &Territories,
+        run: Run,
+        touched: impl IntoIterator<Item = Range<usize>>,
+    ) {
+        let (region, start) = (run.frame / FRAMES, run.frame % FRAMES);
+        let (table, summary) = tables(&all.get(run.territory), region);
+        table.put(start..start + run.frames, summary);
+        for range in touched {
+            debug_assert!(range.end <= run.frames);
+            self.idle += table.keep(start + range.start..start + range.end, summary);
+        }
+        self.used -= run.frames;
+    }
+
+    /// A place in the span table of a territory.
+    pub(crate) fn take_place<S: Source<Address = NonNull<u8>>>(
+        &mut self,
+        source: &S,
+        all: &Territories,
+        territory: usize,
+    ) -> Result<SpanId, Exhausted> {
+        let state = self.states[territory].as_mut().ok_or(Exhausted)?;
+        if state.free_place != NONE {
+            let id = state.free_place;
+            // SAFETY: a free place holds a span whose `next` is the next free one.
+            state.free_place = unsafe { (*all.span(id).as_ptr()).next };
+            return Ok(id);
+        }
+        if state.places as usize == all.get(territory).frames() {
+            return Err(Exhausted);
+        }
+        let used = state.places as usize + 1;
+        state.parts.spans.commit(source, used * size_of::<Span>(), TABLE_STEP)?;
+        state.places += 1;
+        Ok((territory as u32) << PLACE_BITS | (used as u32 - 1))
+    }
+
+    /// Takes a place back.
+    ///
+    /// # Safety
+    ///
+    /// 1. The place is from [`Ground::take_place`], and nobody uses it any more.
+    pub(crate) unsafe fn put_place(&mut self, all: &Territories, id: SpanId) {
+        let Some(state) = self.states[(id >> PLACE_BITS) as usize].as_mut() else { return };
+        // SAFETY: ours alone (1.); the class tells those who walk that no span is here.
+        unsafe {
+            let span = all.span(id).as_ptr();
+            (&raw mut (*span).class).write(FREE_PLACE);
+            (&raw mut (*span).next).write(state.free_place);
+        }
+        state.free_place = id;
+    }
+}
+
+/// A region in use and its summary.
+///
+/// The references live as long as the caller says: it has the ground behind `&mut`, which is the
+/// only way here, and makes no second pair.
+fn tables<'a>(territory: &Territory, region: usize) -> (&'a mut Table, &'a mut Summary) {
+    // SAFETY: initialised when the region was opened; the lock that the caller holds protects all of
+    // a summary, and of a region all but its tenants, which `Table` does not show.
+    unsafe {
+        (&mut (*territory.region(region).as_ptr()).table, &mut *territory.summary(region).as_ptr())
+    }
+}
+
+/// Sets what stands on the frames of a run.
+pub(crate) fn settle(all: &Territories, run: Run, usage: Use) {
+    let territory = all.get(run.territory);
+    let frames = match usage {
+        Use::Span { .. } | Use::Nothing => run.frames,
+        // Only the first frame of a run is ever asked about.
+        Use::Run { .. } | Use::Own { .. } => 1,
+    };
+    for frame in run.frame..run.frame + frames {
+        // SAFETY: 1. a run lies in regions in use.
+        unsafe { territory.tenant(frame) }.set(usage);
+    }
+}

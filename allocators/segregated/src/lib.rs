@@ -1,0 +1,33 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+
+#[cfg(any(feature = "std", strata_loom, test))]
+extern crate std;
+
+mod budget;
+mod central;
+mod check;
+pub mod class;
+mod give_back;
+mod global;
+mod ground;
+mod heap;
+mod large;
+#[cfg(all(test, strata_loom))]
+mod models;
+#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+mod process;
+mod region;
+mod scraps;
+mod shelf;
+mod span;
+mod stats;
+#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+mod stocks;
+mod territory;
+
+pub use budget::GiveBack;
+pub use check::{Broken, Checked, Walked};
+#[cfg(feature = "std")]
+pub use global::SegregatedAlloc;
+pub use heap::Heap;

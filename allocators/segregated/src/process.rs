@@ -1,0 +1,96 @@
+//! The process heap: which concrete layers it stands on.
+
+use core::ptr::NonNull;
+
+use strata_core::sync::Ordering;
+use strata_core::sync::unexplored::AtomicUsize;
+use strata_core::{Chunk, Contents, Exhausted, Source};
+use strata_os::{FutexLock, OsReserve, clock, memory};
+
+use crate::budget::GiveBack;
+use crate::central::{Central, Platform};
+
+/// The one heap behind every [`SegregatedAlloc`](crate::SegregatedAlloc).
+pub(crate) static HEAP: Central<ProcessMemory, Process> = Central::new(ProcessMemory);
+
+/// The system that the process runs on.
+#[derive(Debug)]
+pub(crate) struct Process;
+
+impl Platform for Process {
+    type Lock = FutexLock;
+    const CLOCKED: bool = true;
+
+    fn now() -> u64 {
+        clock::coarse_millis()
+    }
+}
+
+/// Reserved address space that is committed in pieces, named, and purged as [`set_lazy`] says.
+#[derive(Debug)]
+pub(crate) struct ProcessMemory;
+
+static LAZY: AtomicUsize = AtomicUsize::new(0);
+
+/// Chooses how the process heap purges.
+pub(crate) fn set_give_back(mode: GiveBack) {
+    // Relaxed: either kind of purge is right at any time.
+    LAZY.store(usize::from(mode == GiveBack::Lazy), Ordering::Relaxed);
+    HEAP.set_give_back(mode);
+}
+
+// SAFETY: 1. to 3. those of `OsReserve`; remapping moves a mapping that was committed as a whole.
+unsafe impl Source for ProcessMemory {
+    type Address = NonNull<u8>;
+    const SPLITS: bool = true;
+    const ZEROED: bool = true;
+    const COMMITS: bool = true;
+    const PURGES: bool = OsReserve::PURGES;
+    const REMAPS: bool = memory::KNOWN;
+
+    #[inline]
+    fn granule(&self) -> usize {
+        memory::page_size()
+    }
+
+    fn acquire(&self, len: usize, align: usize) -> Result<Chunk, Exhausted> {
+        OsReserve.acquire(len, align)
+    }
+
+    unsafe fn release(&self, chunk: Chunk) {
+        // SAFETY: the caller's obligations are the same ones.
+        unsafe { OsReserve.release(chunk) }
+    }
+
+    unsafe fn commit(&self, at: NonNull<u8>, len: usize) -> Result<(), Exhausted> {
+        // SAFETY: the caller's obligations are the same ones.
+        unsafe { OsReserve.commit(at, len) }
+    }
+
+    unsafe fn purge(&self, at: NonNull<u8>, len: usize) -> Contents {
+        // Relaxed: see `set_give_back`.
+        if LAZY.load(Ordering::Relaxed) != 0 {
+            // SAFETY: the caller's obligations are the same ones.
+            if unsafe { memory::purge_lazily(at, len) }.is_ok() {
+                return Contents::Undefined;
+            }
+        }
+        // SAFETY: the caller's obligations are the same ones.
+        unsafe { OsReserve.purge(at, len) }
+    }
+
+    unsafe fn remap(&self, chunk: Chunk, len: usize, align: usize) -> Result<Chunk, Chunk> {
+        let Ok(len) = strata_core::source::rounded_len(len, align, self.granule()) else {
+            return Err(chunk);
+        };
+        if len < chunk.len() {
+            return Err(chunk);
+        }
+        // SAFETY: 1. the caller's chunk, committed as a whole. 2. whole pages, not shorter.
+        match unsafe { memory::remap(chunk.base(), chunk.len(), len, align) } {
+            // SAFETY: 1. moved as a whole, handed over by the kernel. 2. rounded. 3. the mapping.
+            Ok(at) => Ok(unsafe { Chunk::from_raw_parts(at, len) }),
+            Err(_) => Err(chunk),
+        }
+    }
+}

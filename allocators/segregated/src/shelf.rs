@@ -1,0 +1,377 @@
+//! One class: its spans with free blocks, and blocks in and out of them in batches.
+//!
+//! Spans stand in four lists by how full they are, and blocks are taken from the fullest, lowest
+//! addresses first: the others drain. A span without a live block leaves, unless it is the only one
+//! with free blocks.
+
+use core::ptr::NonNull;
+
+use strata_core::lock::{Guarded, RawLock};
+use strata_core::misuse;
+use strata_core::span::Cut;
+use strata_core::sync::Ordering;
+use strata_core::sync::unexplored::AtomicUsize;
+use strata_core::{Contents, Source};
+
+use crate::class;
+use crate::span::{LEFT, NONE, PLACE_BITS, Span, SpanId};
+use crate::territory::Territories;
+
+/// Lists of spans with free blocks.
+const LISTS: usize = 4;
+/// The list of spans without: none.
+const FULL: u8 = LISTS as u8;
+/// Spans above are drained into those that are this full or fuller.
+const QUARTERS: usize = 4;
+
+/// One class of a heap, on cache lines of its own.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Shelf<L> {
+    lists: Guarded<Lists, L>,
+    /// Blocks handed out, and idle pages of all spans here. Written under the lock, read anywhere: for
+    /// sums that need not be of one moment.
+    live: AtomicUsize,
+    idle: AtomicUsize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Lists {
+    /// The first span of each list; list `n` has spans of which more than `n` quarters are free.
+    open: [SpanId; LISTS],
+    /// The first span with idle pages.
+    queue: SpanId,
+    /// Blocks handed out, and idle pages.
+    live: usize,
+    idle: usize,
+}
+
+/// What a batch of freed blocks changed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flushed {
+    /// Spans that hold no block any more, linked by `next`: for the ground.
+    pub(crate) empty: SpanId,
+    /// Bytes that are idle now and were not before; not zero where there is an empty span.
+    pub(crate) grew: usize,
+}
+
+impl<L: RawLock> Shelf<L> {
+    const EMPTY: Lists = Lists { open: [NONE; LISTS], queue: NONE, live: 0, idle: 0 };
+
+    #[cfg(not(strata_loom))]
+    pub(crate) const fn new() -> Self {
+        let lists = Guarded::new(L::OPEN, Self::EMPTY);
+        Self { lists, live: AtomicUsize::new(0), idle: AtomicUsize::new(0) }
+    }
+
+    #[cfg(strata_loom)]
+    pub(crate) fn new() -> Self {
+        let lists = Guarded::new(L::open(), Self::EMPTY);
+        Self { lists, live: AtomicUsize::new(0), idle: AtomicUsize::new(0) }
+    }
+
+    /// Blocks handed out; racy.
+    pub(crate) fn live(&self) -> usize {
+        // Relaxed: a figure of no certain moment.
+        self.live.load(Ordering::Relaxed)
+    }
+
+    /// Idle pages; racy.
+    pub(crate) fn idle(&self) -> usize {
+        // Relaxed: a figure of no certain moment.
+        self.idle.load(Ordering::Relaxed)
+    }
+
+    /// Calls `work` with the lists under the lock, and publishes the figures.
+    #[inline]
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Lists) -> R) -> R {
+        self.lists.with(|lists| {
+            let result = work(lists);
+            // Relaxed: see the fields.
+            self.live.store(lists.live, Ordering::Relaxed);
+            self.idle.store(lists.idle, Ordering::Relaxed);
+            result
+        })
+    }
+}
+
+/// The span of that number.
+///
+/// # Safety
+///
+/// 1. The caller holds the lock of the span's shelf, or has the span in hand alone, and makes no
+///    second reference while it uses this one.
+unsafe fn span<'a>(all: &Territories, id: SpanId) -> &'a mut Span {
+    // SAFETY: the place of a span that is there; the caller's obligation makes it the only reference.
+    unsafe { all.span(id).as_mut() }
+}
+
+impl Lists {
+    /// Fills `out` from spans with free blocks, lowest addresses of a span first. Answers how many it
+    /// got, and how many pages came back that were gone.
+    pub(crate) fn take(
+        &mut self,
+        all: &Territories,
+        cut: Cut,
+        page_log2: u32,
+        out: &mut [*mut u8],
+    ) -> (usize, usize) {
+        let (mut got, mut returned) = (0, 0);
+        while got < out.len() {
+            let Some(&id) = self.open.iter().find(|&&id| id != NONE) else { break };
+            // SAFETY: 1. in a list of this shelf, whose lock is held.
+            let span = unsafe { span(all, id) };
+            let (mut pages, mut last) = (0, 0);
+            let watches = span.watches_pages();
+            let base = span.base;
+            span.blocks.take(out.len() - got, |number| {
+                // SAFETY: blocks lie in the span (`Cut`), and `base` has provenance over all of it.
+                out[got] = unsafe { base.add(cut.offset_of(number)) }.as_ptr();
+                got += 1;
+                last = number;
+                if watches {
+                    pages |= Span::pages_of(cut, number, page_log2);
+                }
+            });
+            let (idle, gone) = span.taken(last, pages);
+            self.idle -= idle;
+            returned += gone;
+            self.settle(all, span, cut);
+        }
+        self.live += got;
+        (got, returned)
+    }
+
+    /// Puts blocks back. Stops the process where one is not a taken block of `class`.
+    pub(crate) fn put(
+        &mut self,
+        all: &Territories,
+        class: usize,
+        page_log2: u32,
+        blocks: &[*mut u8],
+    ) -> Flushed {
+        let cut = class::cut(class);
+        let len = class::span_frames(class) * class::FRAME;
+        let mut flushed = Flushed { empty: NONE, grew: 0 };
+        let mut rest = blocks;
+        while let Some(&block) = rest.first() {
+            let id = find(all, class, block.addr());
+            // SAFETY: 1. a span of this class, so of this shelf, whose lock is held.
+            let span = unsafe { span(all, id) };
+            let base = span.base.addr().get();
+            let mut pages = 0;
+            // As many of the blocks that follow as are of this span.
+            let mut count = 0;
+            for &block in rest {
+                let offset = block.addr().wrapping_sub(base);
+                if offset >= len {
+                    break;
+                }
+                let Some(number) = cut.number_of(offset) else {
+                    misuse::stop("a freed address is not where a block begins");
+                };
+                if span.blocks.put(number).is_err() {
+                    misuse::stop("a block was freed twice");
+                }
+                pages |= Span::pages_of(cut, number, page_log2);
+                count += 1;
+            }
+            self.live -= count;
+            let became_idle = span.put(cut, pages, page_log2);
+            self.idle += became_idle;
+            flushed.grew += became_idle << page_log2;
+            rest = &rest[count..];
+            self.settle(all, span, cut);
+            if span.is_empty() {
+                self.unlink(all, span);
+                if self.open == [NONE; LISTS] {
+                    self.settle(all, span, cut);
+                } else {
+                    self.leave(all, span, &mut flushed.empty);
+                    if span.pages == 0 {
+                        flushed.grew += len;
+                    }
+                }
+            }
+        }
+        flushed
+    }
+
+    /// Takes a span without a live block out for good and links it to `chain`.
+    fn leave(&mut self, all: &Territories, span: &mut Span, chain: &mut SpanId) {
+        self.idle -= span.idle.count_ones() as usize;
+        if span.queued {
+            self.dequeue(all, span);
+        }
+        span.list = LEFT;
+        span.next = *chain;
+        *chain = span.id;
+    }
+
+    /// Takes out the span without a live block that was kept, if there is one.
+    pub(crate) fn take_empty(&mut self, all: &Territories) -> SpanId {
+        let mut chain = NONE;
+        let id = self.open[LISTS - 1];
+        if id != NONE {
+            // SAFETY: 1. in a list of this shelf, whose lock is held.
+            let span = unsafe { span(all, id) };
+            if span.is_empty() {
+                self.unlink(all, span);
+                self.leave(all, span, &mut chain);
+            }
+        }
+        chain
+    }
+
+    /// A new span, which belongs to nobody yet.
+    pub(crate) fn add(&mut self, all: &Territories, id: SpanId) {
+        // SAFETY: 1. just cut, in the caller's hand alone.
+        let span = unsafe { span(all, id) };
+        span.list = FULL;
+        self.idle += span.idle.count_ones() as usize;
+        self.settle(all, span, span.cut());
+    }
+
+    /// Puts a span in the list that its free blocks call for, and in the queue if it has idle pages.
+    fn settle(&mut self, all: &Territories, span: &mut Span, cut: Cut) {
+        let (free, blocks) = (span.blocks.left() * QUARTERS, cut.blocks());
+        let list = if free == 0 {
+            FULL
+        } else {
+            u8::from(free > blocks) + u8::from(free > 2 * blocks) + u8::from(free > 3 * blocks)
+        };
+        if list != span.list {
+            self.unlink(all, span);
+            if list != FULL {
+                let first = self.open[usize::from(list)];
+                span.next = first;
+                span.prev = NONE;
+                if first != NONE {
+                    // SAFETY: the place of another span in a list of this shelf.
+                    unsafe { (*all.span(first).as_ptr()).prev = span.id };
+                }
+                self.open[usize::from(list)] = span.id;
+            }
+            span.list = list;
+        }
+        self.requeue(all, span);
+    }
+
+    /// Takes a span out of its list, if it is in one.
+    fn unlink(&mut self, all: &Territories, span: &mut Span) {
+        if span.list == FULL {
+            return;
+        }
+        // SAFETY: the neighbours are other spans in a list of this shelf.
+        unsafe {
+            if span.next != NONE {
+                (*all.span(span.next).as_ptr()).prev = span.prev;
+            }
+            if span.prev == NONE {
+                self.open[usize::from(span.list)] = span.next;
+            } else {
+                (*all.span(span.prev).as_ptr()).next = span.next;
+            }
+        }
+        span.list = FULL;
+    }
+
+    /// Makes the queue hold the span if and only if it has idle pages.
+    fn requeue(&mut self, all: &Territories, span: &mut Span) {
+        match (span.idle != 0, span.queued) {
+            (true, false) => {
+                span.queued = true;
+                span.queue_next = self.queue;
+                span.queue_prev = NONE;
+                if self.queue != NONE {
+                    // SAFETY: the place of another span in this shelf's queue.
+                    unsafe { (*all.span(self.queue).as_ptr()).queue_prev = span.id };
+                }
+                self.queue = span.id;
+            }
+            (false, true) => self.dequeue(all, span),
+            _ => {}
+        }
+    }
+
+    /// Takes a span out of the queue.
+    fn dequeue(&mut self, all: &Territories, span: &mut Span) {
+        span.queued = false;
+        // SAFETY: the neighbours are other spans in this shelf's queue.
+        unsafe {
+            if span.queue_next != NONE {
+                (*all.span(span.queue_next).as_ptr()).queue_prev = span.queue_prev;
+            }
+            if span.queue_prev == NONE {
+                self.queue = span.queue_next;
+            } else {
+                (*all.span(span.queue_prev).as_ptr()).queue_next = span.queue_next;
+            }
+        }
+    }
+
+    /// Purges idle pages, about `most` bytes of them. Answers how many bytes went; `None` where the
+    /// source keeps them. Sets `undefined` where one may read as something else than zero now.
+    pub(crate) fn purge<S: Source<Address = NonNull<u8>>>(
+        &mut self,
+        source: &S,
+        all: &Territories,
+        page_log2: u32,
+        most: usize,
+        undefined: &mut bool,
+    ) -> Option<usize> {
+        let mut bytes = 0;
+        while bytes < most && self.queue != NONE {
+            // SAFETY: 1. in this shelf's queue, whose lock is held.
+            let span = unsafe { span(all, self.queue) };
+            while let Some(pages) = span.idle_pages(0) {
+                // SAFETY: pages of the span.
+                let at = unsafe { span.base.add((pages.start as usize) << page_log2) };
+                let len = pages.len() << page_log2;
+                // SAFETY: 1. in a territory, which is a chunk of `source`. 2. whole pages, the span
+                // begins at one. 3. no block on them is taken, nor will be while the lock is held.
+                let contents = unsafe { source.purge(at, len) };
+                if contents == Contents::Kept {
+                    return None;
+                }
+                *undefined |= contents != Contents::Zero;
+                let mask = u64::MAX >> (64 - pages.len()) << pages.start;
+                span.idle &= !mask;
+                span.gone |= mask;
+                self.idle -= pages.len();
+                bytes += len;
+            }
+            self.requeue(all, span);
+        }
+        Some(bytes)
+    }
+
+    /// Calls back with each span that has free blocks.
+    pub(crate) fn each(&self, all: &Territories, mut visit: impl FnMut(&Span)) {
+        for mut id in self.open {
+            while id != NONE {
+                // SAFETY: 1. in a list of this shelf, whose lock is held.
+                let span = unsafe { span(all, id) };
+                visit(span);
+                id = span.next;
+            }
+        }
+    }
+
+    pub(crate) fn figures(&self) -> (usize, usize) {
+        (self.live, self.idle)
+    }
+}
+
+/// The span of `class` that an address lies in. Stops the process where there is none.
+fn find(all: &Territories, class: usize, address: usize) -> SpanId {
+    let Some((territory, frame)) = all.locate(address) else {
+        misuse::stop("a freed block is not of this heap");
+    };
+    // SAFETY: 1. a block was said to be here; a region that was never used is zero or, where the
+    // source commits, not there: then this faults, which stops the process too.
+    match unsafe { all.get(territory).tenant(frame) }.span_of(class) {
+        Some(place) => (territory as u32) << PLACE_BITS | place,
+        None => misuse::stop("a block was freed twice, or with another layout than it has"),
+    }
+}

@@ -1,0 +1,260 @@
+//! A thread's stocks from its first allocation to its end, and all threads that have some.
+
+use core::cell::Cell;
+use core::ffi::c_void;
+use core::ptr::{self, NonNull};
+
+use strata_core::lock::Guarded;
+use strata_core::sync::Ordering;
+use strata_os::FutexLock;
+use strata_os::library;
+use strata_os::thread::ExitHook;
+
+use super::thread::{Cold, Thread, give_scrap};
+use super::{STOCKS, Stock, Stocks, adapt};
+use crate::class::CLASSES;
+use crate::process::HEAP;
+
+/// Where a thread stands; part of its thread-local words.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) thread: Cell<*mut Thread>,
+    phase: Cell<Phase>,
+    /// How often the exit hook ran: a thread that allocates in the last rounds of destructors gets
+    /// no stocks any more, for nobody would take them back.
+    exits: Cell<u8>,
+    #[cfg(feature = "stats")]
+    requested: strata_core::sync::unexplored::AtomicUsize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// No stocks.
+    Fresh,
+    /// The exit hook is being armed, in which the C library may allocate: no stocks for that.
+    Arming,
+    Armed,
+    /// No stocks, for good.
+    Ended,
+}
+
+impl State {
+    pub(super) const fn new() -> Self {
+        Self {
+            thread: Cell::new(ptr::null_mut()),
+            phase: Cell::new(Phase::Fresh),
+            exits: Cell::new(0),
+            #[cfg(feature = "stats")]
+            requested: strata_core::sync::unexplored::AtomicUsize::new(0),
+        }
+    }
+}
+
+/// Exits after which a thread gets stocks again: less than the rounds of destructors that the C
+/// library runs.
+const REARMS: u8 = 2;
+
+/// All threads with stocks.
+struct Registry(*mut Thread);
+// SAFETY: the list is reached under the lock; threads outlive their membership.
+unsafe impl Send for Registry {}
+static REGISTRY: Guarded<Registry, FutexLock> =
+    Guarded::new(FutexLock::new(), Registry(ptr::null_mut()));
+
+static HOOK: ExitHook = ExitHook::new(thread_ends);
+
+/// This thread's slow side; `None` where it has no stocks now.
+#[expect(clippy::mut_from_ref, reason = "the thread's own, behind a pointer in its words")]
+pub(super) fn thread(stocks: &Stocks) -> Option<&mut Thread> {
+    let state = &stocks.state;
+    if state.phase.get() == Phase::Fresh {
+        arm(stocks);
+    }
+    // SAFETY: null, or the scrap that `arm` made, which only this thread reaches through here, one
+    // call at a time: nothing below calls back into the allocator.
+    unsafe { state.thread.get().as_mut() }
+}
+
+/// Gives this thread stocks.
+#[cold]
+fn arm(stocks: &Stocks) {
+    let state = &stocks.state;
+    state.phase.set(Phase::Arming);
+    let all = &HEAP.territories;
+    let len = size_of::<Thread>();
+    let Ok(scrap) = HEAP.ground.with(|ground| ground.take_scrap(&HEAP.source, all, len)) else {
+        state.phase.set(Phase::Fresh);
+        return;
+    };
+    let thread = scrap.cast::<Thread>();
+    pin();
+    // SAFETY: the value is a thread's slow side, as the hook expects, and the code stays: `pin`.
+    if !unsafe { HOOK.arm(thread.cast::<c_void>()) } {
+        // SAFETY: 1. just taken.
+        HEAP.ground.with(|ground| unsafe { ground.put_scrap(scrap, len) });
+        state.phase.set(Phase::Fresh);
+        return;
+    }
+    let cold = Cold { base: ptr::null_mut(), scrap: 0, bound: 0, visits: 0, fresh: false };
+    let at = thread.as_ptr();
+    // SAFETY: a scrap of this length, ours alone. The arrays are written when they are used.
+    unsafe {
+        (&raw mut (*at).stocks).write(stocks);
+        (&raw mut (*at).prev).write(ptr::null_mut());
+        (&raw mut (*at).cold).write([cold; CLASSES]);
+        (&raw mut (*at).run).write(ptr::null_mut());
+        (&raw mut (*at).run_len).write(0);
+        (&raw mut (*at).bytes).write(0);
+        (&raw mut (*at).visits).write(0);
+        (&raw mut (*at).trimmed).write(0);
+        (&raw mut (*at).hand).write(0);
+    }
+    REGISTRY.with(|registry| {
+        // SAFETY: members of the registry are there until they leave it, under this lock.
+        unsafe {
+            (&raw mut (*at).next).write(registry.0);
+            if let Some(first) = registry.0.as_mut() {
+                first.prev = at;
+            }
+        }
+        registry.0 = at;
+    });
+    state.thread.set(at);
+    state.phase.set(Phase::Armed);
+}
+
+/// Keeps the library that this code is in loaded: the hook calls into it.
+fn pin() {
+    use strata_core::sync::unexplored::AtomicUsize;
+    static PINNED: AtomicUsize = AtomicUsize::new(0);
+    // Relaxed: pinning twice does no harm.
+    if PINNED.load(Ordering::Relaxed) == 0 {
+        PINNED.store(1, Ordering::Relaxed);
+        // SAFETY: the object that this code is in stays loaded during the call.
+        unsafe { library::pin_self((&raw const HOOK).cast()) };
+    }
+}
+
+/// The exit hook.
+unsafe extern "C" fn thread_ends(_thread: *mut c_void) {
+    STOCKS.with(|stocks| {
+        let state = &stocks.state;
+        let at = state.thread.replace(ptr::null_mut());
+        state.phase.set(Phase::Arming);
+        // SAFETY: made by `arm`, and reachable by this thread alone.
+        if let Some(thread) = unsafe { at.as_mut() } {
+            thread.flush();
+            for class in 0..CLASSES {
+                let stock = thread.stock(class);
+                stock.top.store(Stock::nothing(), Ordering::Relaxed);
+                stock.limit.store(Stock::nothing(), Ordering::Relaxed);
+            }
+            REGISTRY.with(|registry| {
+                // SAFETY: as in `arm`.
+                unsafe {
+                    match thread.prev.as_mut() {
+                        Some(prev) => prev.next = thread.next,
+                        None => registry.0 = thread.next,
+                    }
+                    if let Some(next) = thread.next.as_mut() {
+                        next.prev = thread.prev;
+                    }
+                }
+            });
+            for cold in thread.cold.iter().filter(|cold| cold.scrap != 0) {
+                give_scrap(*cold);
+            }
+            if let Some(scrap) = NonNull::new(at.cast::<u8>()) {
+                let len = size_of::<Thread>();
+                // SAFETY: 1. from `arm`; nobody has it any more.
+                HEAP.ground.with(|ground| unsafe { ground.put_scrap(scrap, len) });
+            }
+        }
+        #[cfg(feature = "stats")]
+        {
+            // Relaxed, both: see `requested`.
+            let mine = state.requested.swap(0, Ordering::Relaxed);
+            REQUESTED.fetch_add(mine, Ordering::Relaxed);
+        }
+        let exits = state.exits.get() + 1;
+        state.exits.set(exits);
+        state.phase.set(if exits > REARMS { Phase::Ended } else { Phase::Fresh });
+    });
+}
+
+/// Calls back with the class and number of the blocks in every thread's stocks, racily.
+pub(crate) fn stocked(mut visit: impl FnMut(usize, usize)) {
+    REGISTRY.with(|registry| {
+        let mut at = registry.0;
+        // SAFETY: members of the registry are there while the lock is held. Of what another thread
+        // may be writing only its atomics are read, and its arrays' bases by volatile.
+        while !at.is_null() {
+            for class in 0..CLASSES {
+                // SAFETY: a member, and its thread's words, which outlive its membership.
+                let (base, stock) = unsafe {
+                    let base = (&raw const (*at).cold[class].base).read_volatile();
+                    (base, &(*(*at).stocks).classes[class])
+                };
+                let top = stock.top.load(Ordering::Relaxed).addr();
+                if !base.is_null() {
+                    let blocks = top.wrapping_sub(base.addr()) / size_of::<*mut u8>();
+                    visit(class, blocks.min(adapt::MOST));
+                }
+            }
+            // SAFETY: a member; links change under the lock only.
+            at = unsafe { (*at).next };
+        }
+    });
+}
+
+/// Bytes requested by threads that ended.
+#[cfg(feature = "stats")]
+static REQUESTED: strata_core::sync::unexplored::AtomicUsize =
+    strata_core::sync::unexplored::AtomicUsize::new(0);
+
+#[cfg(feature = "stats")]
+pub(crate) mod requested {
+    //! Requested bytes: each thread counts its own, and frees of others' blocks make its count wrap
+    //! below zero; only the sum means something.
+
+    use super::{REGISTRY, REQUESTED, STOCKS};
+    use strata_core::sync::Ordering;
+
+    #[inline]
+    pub(crate) fn add(bytes: usize) {
+        STOCKS.with(|stocks| {
+            if stocks.state.thread.get().is_null() {
+                // Not in the registry: nobody would find what it counts for itself.
+                // Relaxed: a sum that orders nothing.
+                REQUESTED.fetch_add(bytes, Ordering::Relaxed);
+                return;
+            }
+            let mine = &stocks.state.requested;
+            // Relaxed, both: only this thread writes.
+            mine.store(mine.load(Ordering::Relaxed).wrapping_add(bytes), Ordering::Relaxed);
+        });
+    }
+
+    #[inline]
+    pub(crate) fn sub(bytes: usize) {
+        add(bytes.wrapping_neg());
+    }
+
+    /// The sum over all threads that have stocks, and all that ended.
+    pub(crate) fn total() -> usize {
+        REGISTRY.with(|registry| {
+            // Relaxed, all: a figure of no certain moment.
+            let mut total = REQUESTED.load(Ordering::Relaxed);
+            let mut at = registry.0;
+            while !at.is_null() {
+                // SAFETY: members of the registry are there while the lock is held.
+                unsafe {
+                    let mine = &(*(*at).stocks).state.requested;
+                    total = total.wrapping_add(mine.load(Ordering::Relaxed));
+                    at = (*at).next;
+                }
+            }
+            total
+        })
+    }
+}

@@ -1,0 +1,178 @@
+//! The slow paths: a stock that is empty or full, and large blocks.
+
+use core::alloc::Layout;
+use core::ptr::{self, NonNull};
+
+use strata_core::misuse;
+use strata_core::sync::Ordering;
+
+use super::life::thread;
+use super::{STOCKS, adapt};
+use crate::class::FRAME;
+use crate::large;
+use crate::process::HEAP;
+
+/// A block of `class` where the stock has none; null where the system has no more.
+#[cold]
+#[inline(never)]
+pub(crate) fn take_slow(class: usize) -> *mut u8 {
+    STOCKS.with(|stocks| {
+        let Some(thread) = thread(stocks) else {
+            return HEAP.take_one(class);
+        };
+        thread.visit(class);
+        if thread.len(class) != 0 {
+            // Arming the stock made the C library free a block, say.
+            let len = thread.len(class);
+            let block = thread.blocks(class)[len - 1];
+            thread.set(class, len - 1);
+            return block;
+        }
+        let cold = thread.cold[class];
+        let want = usize::from(cold.bound).div_ceil(2).clamp(1, adapt::REFILL);
+        // SAFETY: the array has room for the bound above its null.
+        let room = unsafe { core::slice::from_raw_parts_mut(cold.base.add(1), want) };
+        room.fill(ptr::null_mut());
+        let (got, fresh) = HEAP.refill(class, room);
+        if got == 0 {
+            // The last resort: what this thread keeps, and spans that are kept without a block.
+            thread.flush();
+            return HEAP.take_one(class);
+        }
+        // The lowest address goes first.
+        room[..got].reverse();
+        let block = room[got - 1];
+        thread.set(class, got - 1);
+        let again =
+            fresh.again != 0 && thread.visits.wrapping_sub(thread.trimmed) >= adapt::BETWEEN_TRIMS;
+        if fresh.first != 0 || again {
+            // New memory from the system: what other stocks hold would pin memory beside it.
+            thread.trim(Some(class));
+        }
+        HEAP.make_up(class, fresh);
+        block
+    })
+}
+
+/// Takes a block of `class` back where the stock has no room.
+///
+/// # Safety
+///
+/// 1. `block` is a live block of the process heap, of that class.
+#[cold]
+#[inline(never)]
+pub(crate) unsafe fn put_slow(class: usize, block: *mut u8) {
+    STOCKS.with(|stocks| {
+        let Some(thread) = thread(stocks) else {
+            HEAP.flush(class, &[block]);
+            return;
+        };
+        thread.visit(class);
+        let bound = usize::from(thread.cold[class].bound);
+        if bound == 0 {
+            HEAP.flush(class, &[block]);
+            return;
+        }
+        if thread.len(class) == bound && thread.cut_to(class, bound / 2) {
+            // So much is free that some went back: blocks in stocks would pin pages of it.
+            thread.trim(None);
+            if thread.cold[class].bound == 0 {
+                HEAP.flush(class, &[block]);
+                return;
+            }
+        }
+        let len = thread.len(class);
+        // SAFETY: below the bound there is room for one more.
+        unsafe { *thread.cold[class].base.add(len + 1) = block };
+        thread.set(class, len + 1);
+    });
+}
+
+/// A large block, and whether it is zero; null where the system has no more.
+#[inline(never)]
+pub(crate) fn take_large(layout: Layout) -> (*mut u8, bool) {
+    if let Some(frames) = large::run_frames(layout) {
+        let kept = STOCKS.with(|stocks| {
+            // SAFETY: as in `thread`.
+            let thread = unsafe { stocks.state.thread.get().as_mut() }?;
+            let run = NonNull::new(thread.run)?;
+            if thread.run_len != frames * FRAME || run.addr().get() % layout.align() != 0 {
+                // The new run may well be cut from it.
+                thread.put_run();
+                return None;
+            }
+            thread.run = ptr::null_mut();
+            // Relaxed: a sum that is right when nobody is counting.
+            HEAP.slots.fetch_sub(thread.run_len, Ordering::Relaxed);
+            Some(run)
+        });
+        if let Some(run) = kept {
+            return (run.as_ptr(), false);
+        }
+    }
+    match HEAP.take_large(layout) {
+        Ok((block, zero)) => (block.as_ptr(), zero),
+        Err(_) => (ptr::null_mut(), false),
+    }
+}
+
+/// Takes a large block back.
+///
+/// # Safety
+///
+/// 1. `block` is a live block of the process heap for `layout`, which is large.
+#[inline(never)]
+pub(crate) unsafe fn put_large(block: NonNull<u8>, layout: Layout) {
+    let Some(frames) = large::run_frames(layout) else {
+        // SAFETY: 1. the caller's.
+        return unsafe { HEAP.put_large(block, layout) };
+    };
+    let len = frames * FRAME;
+    let kept = STOCKS.with(|stocks| {
+        let Some(thread) = thread(stocks) else { return false };
+        if thread.run == block.as_ptr() {
+            misuse::stop("a large block was freed twice");
+        }
+        let (in_spans, in_slots) = HEAP.idle_outside();
+        if in_spans + in_slots + len > HEAP.limit() {
+            return false;
+        }
+        HEAP.run_at(block, frames);
+        thread.put_run();
+        HEAP.tick();
+        thread.run = block.as_ptr();
+        thread.run_len = len;
+        // Relaxed: a sum that is right when nobody is counting.
+        HEAP.slots.fetch_add(len, Ordering::Relaxed);
+        true
+    });
+    if !kept {
+        // SAFETY: 1. the caller's.
+        unsafe { HEAP.put_large(block, layout) };
+    }
+}
+
+/// See `Central::resize_large`.
+///
+/// # Safety
+///
+/// 1. and 2. as there.
+#[inline(never)]
+pub(crate) unsafe fn resize_large(
+    block: NonNull<u8>,
+    layout: Layout,
+    new: Layout,
+) -> Option<NonNull<u8>> {
+    // SAFETY: 1. and 2. the caller's.
+    unsafe { HEAP.resize_large(block, layout, new) }
+}
+
+/// Gives this thread's stocks back.
+pub(crate) fn flush_this_thread() {
+    STOCKS.with(|stocks| {
+        // SAFETY: as in `thread`.
+        if let Some(thread) = unsafe { stocks.state.thread.get().as_mut() } {
+            thread.flush();
+        }
+    });
+}
