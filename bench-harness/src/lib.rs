@@ -5,6 +5,7 @@
 //! - [`trace`]: what a program did, as a file and as a stream of events; [`record`]: making one.
 //! - [`mod@subject`]: the allocators under measurement.
 //! - [`script`]: a trace made ready for replay; [`child`]: the process that replays it.
+//! - kernel: workloads written in Rust, for times that a replay's overhead would hide.
 //! - [`run`]: the parent: which children, in which order, and what they say.
 //! - [`check`]: the judge of a checked replay.
 //! - [`results`]: rows with a versioned schema; [`report`]: the page made from them.
@@ -14,7 +15,9 @@ pub mod check;
 pub mod child;
 mod cli;
 pub mod error;
+mod footprint;
 pub mod heap;
+mod kernel;
 mod main_macro;
 mod memory;
 pub mod record;

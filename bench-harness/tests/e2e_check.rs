@@ -210,6 +210,7 @@ fn every_linked_subject_is_sound_on_recorded_threads() {
     }
     row_of(&rows, "system", "git-index-pack-2t", Threads::Recorded);
     row_of(&rows, "rusty_alloc", "git-index-pack-2t", Threads::Serial);
+    row_of(&rows, "strata-segregated", "git-index-pack-2t", Threads::Recorded);
 }
 
 #[test]

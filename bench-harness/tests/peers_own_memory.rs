@@ -88,6 +88,8 @@ fn no_subject_calls_the_global_allocator() {
         NeverFrees;
         PowersOfTwo;
         Header64;
+        #[cfg(feature = "strata-segregated")]
+        peers::StrataSegregated;
         #[cfg(feature = "rusty_alloc")]
         peers::RustyAlloc;
         #[cfg(feature = "talc")]

@@ -10,8 +10,8 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-/// Changes whenever the layout of this table, of scripts or of messages does.
-pub(crate) const PROTOCOL: u32 = 2;
+/// Changes whenever the layout of this table, of scripts or of messages does, or what a kernel is.
+pub(crate) const PROTOCOL: u32 = 3;
 
 /// What a child does with its script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,9 @@ pub(crate) struct Control {
     pub(crate) script: i32,
     pub(crate) window_bytes: u64,
     pub(crate) pages: u64,
+    /// The kernel to run in place of a script, counted from 1; 0 for none. Then its rounds.
+    pub(crate) kernel: u64,
+    pub(crate) rounds: u64,
     // The results, written by the child.
     /// Nanoseconds inside the window, summed over segments.
     pub(crate) nanos: AtomicU64,
@@ -165,6 +168,10 @@ impl Table {
         job.threads = script.threads;
         job.layouts = script.layouts.len() as u32;
         job.window_bytes = script.window_bytes;
+        if let Some(order) = script.kernel {
+            job.kernel = order.kernel.index as u64 + 1;
+            job.rounds = order.rounds;
+        }
         for (index, &(bytes, align_log2)) in script.layouts.iter().enumerate() {
             use std::sync::atomic::Ordering::Relaxed;
             table.layouts()[index].bytes.store(bytes, Relaxed);

@@ -19,6 +19,7 @@ mod touch;
 pub use control::Touch;
 
 use crate::check::{Checker, Limits};
+use crate::kernel::{self, Window};
 use crate::script::{NO_CHECKPOINT, kind};
 use crate::subject::Subject;
 use channel::{REFUSED, UNUSABLE, Word, say};
@@ -32,6 +33,9 @@ use std::time::Instant;
 ///
 /// For [`main!`](crate::main); does nothing useful in any other process.
 pub fn enter<S: Subject>(subject: &'static S) -> i32 {
+    if let Some(status) = crate::footprint::enter(subject) {
+        return status;
+    }
     // Threads that a refusal left in the middle use the table until the process ends.
     match job().and_then(|table| run(subject, Box::leak(Box::new(table)))) {
         Ok(status) => status,
@@ -51,6 +55,9 @@ fn job() -> std::io::Result<Table> {
 fn run<S: Subject>(subject: &'static S, table: &'static Table) -> std::io::Result<i32> {
     let control = table.control();
     stay_on(control.processor);
+    if let Some(index) = control.kernel.checked_sub(1) {
+        return time_kernel(subject, control, index as usize);
+    }
     let touch = match control.touch {
         _ if !S::TOUCHABLE => Touch::None,
         0 => Touch::None,
@@ -102,6 +109,25 @@ fn stay_on(processor: i32) {
             libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set);
         }
     }
+}
+
+/// Runs a kernel, which is timed and nothing else.
+fn time_kernel<S: Subject>(
+    subject: &S,
+    control: &control::Control,
+    index: usize,
+) -> std::io::Result<i32> {
+    say(Word::Ready, 0)?;
+    let repeat = control.repeat.max(1);
+    let mut window = Window::new(control.rounds, repeat);
+    if control.pass != control::Pass::Time as u32 || !kernel::run(subject, index, &mut window) {
+        return Err(std::io::Error::other("the parent asks for what is no kernel"));
+    }
+    control.nanos.store(window.nanos, Relaxed);
+    control.heap_calls.store(window.heap_calls, Relaxed);
+    control.operations.store(u64::from(repeat) * kernel::pairs(index, control.rounds), Relaxed);
+    say(Word::Finished, 0)?;
+    Ok(0)
 }
 
 fn replay<S: Subject, P: Pass<S>>(

@@ -2,6 +2,7 @@
 
 mod compare;
 mod files;
+mod footprint;
 mod replay;
 mod run;
 
@@ -28,6 +29,8 @@ enum Command {
     /// Measure every subject on every workload; writes results.jsonl and report.html.
     Run(run::Args),
     Record(crate::record::Args),
+    /// Measure what allocators hold at named points of small programs, against fixed gates.
+    Footprint(footprint::Args),
     /// Replay one workload on one subject.
     Replay(replay::Args),
     /// Draw the heap of one subject at one place of a workload, as SVG.
@@ -63,6 +66,7 @@ pub fn command(subjects: &[Entry], mode: Mode) -> ExitCode {
     let outcome = match words.command {
         Command::Run(args) => run::main(&args),
         Command::Record(args) => crate::record::main(args),
+        Command::Footprint(args) => footprint::main(&args),
         Command::Convert(args) => files::convert_main(&args),
         Command::Replay(args) => replay::main(&args),
         Command::Map(args) => replay::map_main(&args),

@@ -3,7 +3,7 @@
 use super::show;
 use crate::child::Touch;
 use crate::error::{Context, Failure, Result};
-use crate::results::{Mode, Outcome, Row, jsonl, table};
+use crate::results::{Mode, Outcome, Row, jsonl, kernels, table};
 use crate::run::{RunOptions, Suite, run};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -45,6 +45,12 @@ pub(super) struct Args {
     /// Leave out the memory pass.
     #[arg(long)]
     no_memory: bool,
+    /// The subject whose every kernel is judged against the fastest peer of the row.
+    #[arg(long)]
+    versus: Option<String>,
+    /// What the rounds of kernels are multiplied with, for trials of the harness itself.
+    #[arg(long, default_value_t = 1.0, hide = true)]
+    kernel_scale: f64,
     /// Show a table for every workload, not only the summary.
     #[arg(long, short)]
     verbose: bool,
@@ -86,10 +92,12 @@ pub(super) fn main(args: &Args) -> Result<ExitCode> {
         checkpoints: args.checkpoints,
         memory_runs: args.memory_runs,
         touch: args.touch.into(),
-        instructions: args.instructions || args.suite != Suite::Quick,
+        instructions: args.instructions || matches!(args.suite, Suite::Std | Suite::Full),
         check: args.check,
         no_time: args.no_time,
         no_memory: args.no_memory,
+        versus: args.versus.clone(),
+        kernel_scale: args.kernel_scale,
         command: command_line(),
     };
     let (header, rows) = run(&options)?;
@@ -104,6 +112,7 @@ pub(super) fn main(args: &Args) -> Result<ExitCode> {
         show(&text.context(|| format!("cannot read {}", results.display()))?)?;
     } else {
         show(&table::summary(&header, &rows))?;
+        show(&kernels::text(&rows, header.kernels.as_ref()))?;
         if args.verbose {
             show(&table::details(&rows))?;
         }

@@ -14,14 +14,14 @@ mod outcomes;
 mod overview;
 mod own;
 mod png;
-mod scale;
+pub(crate) mod scale;
 mod series;
 mod tables;
 mod terms;
 mod workload;
 
 use crate::results::grid::Grid;
-use crate::results::{Header, Row};
+use crate::results::{Header, Row, kernels};
 use maps::Maps;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use workload::Parts;
@@ -33,10 +33,11 @@ pub const LIMIT: usize = 3_000_000;
 /// and where the rest alone is too large, parts of it give way (the page says which).
 pub fn html(header: &Header, rows: &[Row]) -> String {
     const MARGIN: usize = 20_000;
-    let grid = Grid::new(rows);
+    let grid = Grid::replayed(rows);
+    let kernels = kernels::text(rows, header.kernels.as_ref());
     let mut parts =
         Parts { latency: true, series: true, pages: true, sections: grid.workloads.len() };
-    let mut page = draw(header, &grid, parts, &Maps::default());
+    let mut page = draw(header, &grid, parts, &Maps::default(), &kernels);
     for give_way in [
         |parts: &mut Parts| parts.latency = false,
         |parts: &mut Parts| parts.series = false,
@@ -44,20 +45,20 @@ pub fn html(header: &Header, rows: &[Row]) -> String {
     ] {
         if page.len() + MARGIN > LIMIT {
             give_way(&mut parts);
-            page = draw(header, &grid, parts, &Maps::default());
+            page = draw(header, &grid, parts, &Maps::default(), &kernels);
         }
     }
     while page.len() + MARGIN > LIMIT && parts.sections > 0 {
         parts.sections /= 2;
-        page = draw(header, &grid, parts, &Maps::default());
+        page = draw(header, &grid, parts, &Maps::default(), &kernels);
     }
     // The sections' headings, keys and notes come with the maps.
     let frames = grid.workloads.len() * 2_000 + MARGIN;
     let maps = Maps::within(&grid, LIMIT.saturating_sub(page.len() + frames));
-    draw(header, &grid, parts, &maps)
+    draw(header, &grid, parts, &maps, &kernels)
 }
 
-fn draw(header: &Header, grid: &Grid<'_>, parts: Parts, maps: &Maps) -> String {
+fn draw(header: &Header, grid: &Grid<'_>, parts: Parts, maps: &Maps, kernels: &str) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -72,11 +73,19 @@ fn draw(header: &Header, grid: &Grid<'_>, parts: Parts, maps: &Maps) -> String {
             body {
                 header { (overview::head(header, grid)) }
                 nav { div {
+                    @if !kernels.is_empty() { a href="#kernels" { "Kernels" } " " }
                     a href="#summary" { "Summary" } a href="#memory" { "Memory" } a href="#time" { "Time" }
                     a href="#workloads" { "Workloads" } a href="#outcomes" { "Outcomes" }
                     a href="#provenance" { "Provenance" } a href="#definitions" { "Definitions" }
                 } }
-                main { (body(header, grid, parts, maps)) }
+                main {
+                    @if !kernels.is_empty() {
+                        h2 id="kernels" { "Kernels" }
+                        p.note { "Timed without replay, and in none of the means below." }
+                        pre { (kernels) }
+                    }
+                    (body(header, grid, parts, maps))
+                }
                 footer { "strata-bench " (header.version) " · " (header.schema) " · this file needs no network" }
                 script { (PreEscaped(include_str!("script.js"))) }
             }

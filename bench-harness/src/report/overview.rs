@@ -23,11 +23,11 @@ pub(super) fn head(header: &Header, grid: &Grid<'_>) -> Markup {
     let operations: u64 = grid.workloads.iter().map(|workload| workload.operations).sum();
     html! {
         h1 { "Where the memory goes" }
-        p {
+        @if header.kernels.is_none() || !grid.workloads.is_empty() { p {
             (competitors) " allocators on " (grid.workloads.len()) " workloads, "
             (words::count(operations)) " operations each pass. Every byte that stays resident is "
             "put down to what the program asked for, rounding, headers, holes, kept pages or metadata."
-        }
+        } }
         p.note { "strata-bench " (header.version) " · " (header.date) }
         div.cards {
             @if let Some(line) = fastest {

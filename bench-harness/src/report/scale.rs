@@ -1,14 +1,14 @@
 //! From figures to places on a picture.
 
 /// A number of a drawing, as short as a tenth of a unit allows.
-pub(super) fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     let text = format!("{value:.1}");
     let text = text.strip_suffix(".0").unwrap_or(&text);
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
 /// The least of 1, 2, 5 × 10ⁿ steps that cuts `range` into at most `most` parts.
-pub(super) fn step(range: f64, most: u32) -> f64 {
+pub(crate) fn step(range: f64, most: u32) -> f64 {
     if !(range > 0.0 && range.is_finite()) {
         return 1.0;
     }

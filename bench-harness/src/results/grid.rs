@@ -92,11 +92,16 @@ pub(crate) fn mode_label(row: &Row) -> String {
 }
 
 impl<'a> Grid<'a> {
-    /// Arranges `rows`; lines are sorted by class, then by time, then by memory.
-    pub(crate) fn new(rows: &'a [Row]) -> Self {
+    /// Arranges what was replayed, and not the kernels: there is no mean over both.
+    pub(crate) fn replayed(rows: &'a [Row]) -> Self {
+        Self::of(rows.iter().filter(|row| row.workload.family.is_none()))
+    }
+
+    /// Arranges a choice of rows; lines are sorted by class, then by time, then by memory.
+    pub(crate) fn of(rows: impl Iterator<Item = &'a Row> + Clone) -> Self {
         let mut workloads: Vec<&Workload> = Vec::new();
         let mut columns = HashMap::new();
-        for row in rows {
+        for row in rows.clone() {
             columns.entry((&row.workload.name, row.workload.threads)).or_insert_with(|| {
                 workloads.push(&row.workload);
                 workloads.len() - 1

@@ -2,9 +2,11 @@
 //!
 //! A figure without meaning is `None` (printed "n/a"), never zero. Sizes are bytes.
 
+pub mod families;
 pub(crate) mod figures;
 pub(crate) mod grid;
 pub mod jsonl;
+pub mod kernels;
 mod memory;
 pub mod statistics;
 pub mod table;
@@ -33,6 +35,9 @@ pub struct Header {
     /// Facts about the machine and the run, as ordered name and value (kernel, processor, cores,
     /// memory, THP mode, governor, seed, load average at the start, …).
     pub provenance: Vec<(String, String)>,
+    /// What the kernels of the run say together, where it had some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernels: Option<families::Kernels>,
 }
 
 /// How the subject was linked into the child.
@@ -62,14 +67,18 @@ pub enum Threads {
 /// A workload.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Workload {
-    /// The trace's or synthetic load's name, for example `jq-group`.
+    /// The trace's or synthetic load's name, for example `jq-group`; a kernel's begins with
+    /// `kernel:`.
     pub name: String,
     /// How it was replayed.
     pub threads: Threads,
-    /// Operations replayed.
+    /// Operations replayed; pairs of an allocation and a free for a kernel.
     pub operations: u64,
     /// Threads of the recorded program.
     pub recorded_threads: u32,
+    /// The family of a kernel; `None` for what is replayed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<String>,
 }
 
 /// A median with its order-statistic 95% interval.
@@ -88,8 +97,8 @@ pub struct Interval {
 /// Time of one subject on one workload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TimeRow {
-    /// Nanoseconds an operation, one value a repetition, in order of running. Serial replay: on the
-    /// clock. Threaded replay: processor time of all threads, less what they spent waiting for one
+    /// Nanoseconds an operation (a pair, of a kernel), one value a repetition, in order of running.
+    /// Serial replay and kernels: on the clock. Threaded replay: processor time of all threads, less what they spent waiting for one
     /// another's blocks, so that more threads than processors do not count.
     pub samples: Vec<f64>,
     /// Their median.

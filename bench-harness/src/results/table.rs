@@ -41,8 +41,11 @@ pub fn summary(header: &Header, rows: &[Row]) -> String {
 
 /// [`summary`] in a given style.
 pub fn summary_in(style: Style, header: &Header, rows: &[Row]) -> String {
-    let grid = Grid::new(rows);
+    let grid = Grid::replayed(rows);
     let workloads = grid.workloads.len();
+    if workloads == 0 && rows.iter().any(|row| row.workload.family.is_some()) {
+        return format!("strata-bench {} · {}\n", header.version, header.date);
+    }
     let plural = if workloads == 1 { "" } else { "s" };
     let mut text = format!(
         "strata-bench {} · {} · {workloads} workload{plural} · geometric means, shares as means\n",
@@ -77,7 +80,7 @@ pub fn details(rows: &[Row]) -> String {
 
 /// [`details`] in a given style.
 pub fn details_in(style: Style, rows: &[Row]) -> String {
-    let grid = Grid::new(rows);
+    let grid = Grid::replayed(rows);
     let mut text = String::new();
     for (column, workload) in grid.workloads.iter().enumerate() {
         let _ = writeln!(

@@ -19,7 +19,7 @@ type Measured = Result<(MemoryRow, Floor), Stopped>;
 impl Grid<'_> {
     /// Replays every standing row under the judge.
     pub(super) fn check(&mut self) -> Result<()> {
-        let places = self.places(|arm| arm.subject != "noop");
+        let places = self.replayed(|arm| arm.subject != "noop");
         let found = self.in_turns("check", &places, |(work, arm), _| {
             check::check(&self.arms[arm], &self.works[work].plain)
         })?;
@@ -32,7 +32,7 @@ impl Grid<'_> {
     /// The no-op's children first, whose readings are taken off the others'; then all others.
     pub(super) fn memory(&mut self, options: &RunOptions) -> Result<()> {
         let mut floors: Vec<Option<Floor>> = self.works.iter().map(|_| None).collect();
-        let noops = self.places(|arm| arm.subject == "noop" && arm.mode != Mode::Global);
+        let noops = self.replayed(|arm| arm.subject == "noop" && arm.mode != Mode::Global);
         for ((work, arm), result) in self.measure(&noops, &floors, options)? {
             match settle(result)? {
                 Ok((row, floor)) => {
@@ -42,7 +42,7 @@ impl Grid<'_> {
                 Err(outcome) => self.rows[work][arm].outcome = outcome,
             }
         }
-        let mut others = self.places(|arm| arm.subject != "noop" && arm.mode != Mode::Global);
+        let mut others = self.replayed(|arm| arm.subject != "noop" && arm.mode != Mode::Global);
         others.retain(|&(work, _)| floors[work].is_some());
         for ((work, arm), result) in self.measure(&others, &floors, options)? {
             match settle(result)? {
@@ -71,9 +71,7 @@ impl Grid<'_> {
     pub(super) fn instructions(&mut self, options: &RunOptions) -> Result<()> {
         let places = self.places(Grid::timed);
         let found = self.in_turns("callgrind", &places, |(work, arm), _| {
-            let prepared = &self.works[work];
-            let operations = prepared.facts.operations;
-            callgrind::instructions(&self.arms[arm], &prepared.plain, operations, options.touch)
+            callgrind::instructions(&self.arms[arm], &self.works[work].plain, options.touch)
         })?;
         for ((work, arm), result) in found {
             let row = &mut self.rows[work][arm];
@@ -87,6 +85,13 @@ impl Grid<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The same on workloads that are replayed.
+    fn replayed(&self, wanted: impl Fn(&Arm) -> bool) -> Vec<Place> {
+        let mut places = self.places(wanted);
+        places.retain(|&(work, _)| !self.works[work].is_kernel());
+        places
     }
 
     /// The standing rows of the arms that are `wanted`.

@@ -1,7 +1,8 @@
 //! The instruction pass: (I(2n) − I(n)) / n by callgrind.
 //!
 //! The child replays the script once, and in another run twice; the difference is one replay without
-//! start-up. The second replay finds the blocks that the first left alive.
+//! start-up. The second replay finds the blocks that the first left alive. Of a kernel, the part
+//! under the clock is what is done twice.
 
 use super::arm::Arm;
 use super::process::{Job, Running, Stopped};
@@ -13,21 +14,18 @@ use crate::script::Script;
 use std::process::{Command, Stdio};
 
 /// Instructions an operation.
-pub(crate) fn instructions(
-    arm: &Arm,
-    script: &Script,
-    operations: u64,
-    touch: Touch,
-) -> Result<f64, Stopped> {
+pub(crate) fn instructions(arm: &Arm, script: &Script, touch: Touch) -> Result<f64, Stopped> {
     if script.mode == Threads::Recorded {
         return Err(missing("callgrind runs one thread at a time: serial workloads only"));
     }
     if !available() {
         return Err(missing("no valgrind on this machine: install it and run again"));
     }
+    let shorter = script.kernel.map(|order| Script::of_kernel(order.counted())).transpose()?;
+    let script = shorter.as_ref().unwrap_or(script);
     let once = count(arm, script, touch, 1)?;
     let twice = count(arm, script, touch, 2)?;
-    Ok(twice.saturating_sub(once) as f64 / operations.max(1) as f64)
+    Ok(twice.saturating_sub(once) as f64 / script.operations.max(1) as f64)
 }
 
 /// Whether valgrind can be run.

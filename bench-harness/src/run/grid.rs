@@ -57,7 +57,7 @@ impl<'a> Grid<'a> {
         for ((work, arms), again) in self.works.iter().zip(self.rows).zip(self.again) {
             rows.extend(arms);
             rows.extend(again);
-            if with_ideal {
+            if with_ideal && !work.is_kernel() {
                 rows.push(ideal(work));
             }
         }

@@ -18,7 +18,7 @@ mod time;
 mod turns;
 mod workload;
 
-pub(crate) use arm::{ASK, Answer, CHILD};
+pub(crate) use arm::{ASK, Answer, Arm, CHILD};
 pub use compare::{CompareOptions, Compared, compare, compare_stored};
 pub use plan::{RunOptions, Suite};
 pub use single::{MapOptions, ReplayOptions, map, replay};
@@ -26,4 +26,8 @@ pub use suite::run;
 pub use workload::At;
 
 pub(crate) use compare::table as compared_table;
-pub(crate) use plan::{subjects, workload_names};
+pub(crate) use plan::{arms, subjects, workload_names};
+pub(crate) use process::signal_name;
+pub(crate) use progress::Progress;
+pub(crate) use provenance::header;
+pub(crate) use single::steady_addresses;

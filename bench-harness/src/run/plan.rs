@@ -4,6 +4,7 @@ use super::arm::{self, Arm};
 use super::workload::Workload;
 use crate::child::Touch;
 use crate::error::{Context, Failure, Result};
+use crate::script::synthetic::Load;
 use std::path::Path;
 
 /// Which workloads, and how often.
@@ -15,6 +16,8 @@ pub enum Suite {
     Std,
     /// The same with 40 pairs and three memory runs.
     Full,
+    /// Every time kernel, 20 pairs, and the peers beside; time only.
+    Kernels,
 }
 
 /// What to run.
@@ -43,6 +46,10 @@ pub struct RunOptions {
     pub no_time: bool,
     /// Leave out the memory pass.
     pub no_memory: bool,
+    /// What the rounds of kernels are multiplied with.
+    pub kernel_scale: f64,
+    /// The subject to judge against the fastest peer of every kernel.
+    pub versus: Option<String>,
     /// The words of the command, for the report.
     pub command: String,
 }
@@ -58,14 +65,14 @@ impl Suite {
     pub(crate) fn pairs(self) -> usize {
         match self {
             Self::Quick => 6,
-            Self::Std => 20,
+            Self::Std | Self::Kernels => 20,
             Self::Full => 40,
         }
     }
 
     pub(crate) fn memory_runs(self) -> usize {
         match self {
-            Self::Quick => 1,
+            Self::Quick | Self::Kernels => 1,
             Self::Std => 2,
             Self::Full => 3,
         }
@@ -76,6 +83,7 @@ impl Suite {
             Self::Quick => "quick",
             Self::Std => "std",
             Self::Full => "full",
+            Self::Kernels => "kernels",
         }
     }
 }
@@ -137,7 +145,7 @@ pub(crate) fn one(name: &str) -> Result<Arm> {
     found.iter().find(wanted).cloned().ok_or_else(|| unknown(name, &found))
 }
 
-fn unknown(name: &str, all: &[Arm]) -> Failure {
+pub(super) fn unknown(name: &str, all: &[Arm]) -> Failure {
     let mut names: Vec<_> = all.iter().map(|arm| arm.description.name.as_str()).collect();
     names.push(IDEAL);
     names.dedup();
@@ -148,7 +156,28 @@ fn unknown(name: &str, all: &[Arm]) -> Failure {
     ))
 }
 
-/// The workloads that names stand for.
+/// The workloads that names stand for: without names all of the suite.
+pub(crate) fn suite_workloads(options: &RunOptions) -> Result<Vec<Workload>> {
+    let scale = options.kernel_scale;
+    if options.suite == Suite::Kernels && options.workloads.is_empty() {
+        return Ok(Workload::kernels(scale));
+    }
+    if options.workloads.is_empty() {
+        return workloads(&[]);
+    }
+    // The suite's own names first: a few loads that are replayed have names of kernels too.
+    let load = |name: &String| Load::ALL.iter().any(|load| load.name() == name);
+    let mut chosen = Vec::new();
+    for name in &options.workloads {
+        match Workload::kernel(name, scale) {
+            Some(kernel) if options.suite == Suite::Kernels || !load(name) => chosen.push(kernel),
+            _ => chosen.extend(workloads(std::slice::from_ref(name))?),
+        }
+    }
+    Ok(chosen)
+}
+
+/// The workloads that names stand for; all that are replayed without names.
 pub(crate) fn workloads(names: &[String]) -> Result<Vec<Workload>> {
     if names.is_empty() {
         return Workload::built_in();
@@ -189,5 +218,6 @@ pub(crate) fn workload_names() -> Result<String> {
         let threads = format!("{:?}", workload.threads).to_lowercase();
         format!("{:<24} {threads:<9} {}\n", workload.name, workload.explain())
     };
-    Ok(Workload::built_in()?.iter().map(line).collect())
+    let all = Workload::built_in()?.into_iter().chain(Workload::kernels(1.0));
+    Ok(all.map(|workload| line(&workload)).collect())
 }

@@ -232,7 +232,8 @@ fn inheritable(file: &std::fs::File) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-fn signal_name(signal: i32) -> String {
+/// What a signal is called.
+pub(crate) fn signal_name(signal: i32) -> String {
     let name = match signal {
         libc::SIGSEGV => "SIGSEGV",
         libc::SIGABRT => "SIGABRT",

@@ -14,6 +14,7 @@ pub(crate) fn header(command: String, more: Vec<(String, String)>) -> Header {
         date: now(),
         version: env!("CARGO_PKG_VERSION").into(),
         provenance,
+        kernels: None,
     }
 }
 

@@ -104,8 +104,10 @@ impl Grid<'_> {
 
     /// The latency pass: one child a row.
     pub(super) fn latency(&mut self, options: &RunOptions) -> Result<()> {
-        let progress = Progress::new("latency", self.works.len() * self.arms.len());
-        for work in 0..self.works.len() {
+        let replayed = |work: &usize| !self.works[*work].is_kernel();
+        let replayed: Vec<_> = (0..self.works.len()).filter(replayed).collect();
+        let progress = Progress::new("latency", replayed.len() * self.arms.len());
+        for work in replayed {
             for index in self.standing(work, Grid::timed) {
                 let arm = &self.arms[index];
                 progress.at(self.label(work, index));

@@ -43,6 +43,9 @@ pub fn replay(options: &ReplayOptions) -> Result<Row> {
     let workload = Workload::find(&options.workload, options.threads)?;
     steady_addresses();
     let work = workload.prepare(options.checkpoints)?;
+    if work.is_kernel() && (options.check || options.subject == IDEAL) {
+        return Err(workload.not_replayed());
+    }
     if options.subject == IDEAL {
         return Ok(ideal(&work));
     }
@@ -81,10 +84,11 @@ fn fill(
         stall_share,
         void: stall_share.is_some_and(|share| share > VOID_STALL),
     });
-    row.memory = Some(measure(arm, work, options.touch)?);
+    if !work.is_kernel() {
+        row.memory = Some(measure(arm, work, options.touch)?);
+    }
     if options.instructions {
-        let operations = work.facts.operations;
-        match callgrind::instructions(arm, &work.plain, operations, options.touch) {
+        match callgrind::instructions(arm, &work.plain, options.touch) {
             Ok(count) => row.instructions = Some(count),
             Err(Stopped::Row(Outcome::NotAvailable { reason })) => {
                 row.instructions_missing = Some(reason);
@@ -160,7 +164,7 @@ pub fn map(options: &MapOptions) -> Result<(HeapMap, Checkpoint, Row)> {
 }
 
 /// Switches address randomisation off for the children, so that two runs give the same addresses.
-pub(super) fn steady_addresses() {
+pub(crate) fn steady_addresses() {
     // SAFETY: changes the personality of this process only; children inherit it.
     unsafe { libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong) };
 }

@@ -1,11 +1,11 @@
 //! The passes of a run, in their order.
 
 use super::grid::Grid;
-use super::plan::{IDEAL, RunOptions, arms, workloads};
+use super::plan::{IDEAL, RunOptions, arms, suite_workloads, unknown};
 use super::progress::Progress;
 use super::provenance;
 use crate::error::Result;
-use crate::results::{Header, Row};
+use crate::results::{Header, Row, families};
 
 /// Order of children within a round is drawn from this.
 pub(super) const SEED: u64 = 1;
@@ -18,10 +18,14 @@ pub(super) const SEED: u64 = 1;
 /// own row only.
 pub fn run(options: &RunOptions) -> Result<(Header, Vec<Row>)> {
     let arms = arms(&options.subjects, options.suite)?;
-    let plans = workloads(&options.workloads)?;
+    if let Some(name) = &options.versus {
+        let known = arms.iter().any(|arm| arm.description.name == *name);
+        known.then_some(()).ok_or_else(|| unknown(name, &arms))?;
+    }
+    let plans = suite_workloads(options)?;
     super::single::steady_addresses();
     let pairs = options.pairs.unwrap_or_else(|| options.suite.pairs());
-    let header = provenance::header(
+    let mut header = provenance::header(
         options.command.clone(),
         vec![
             ("suite".into(), options.suite.name().into()),
@@ -56,5 +60,7 @@ pub fn run(options: &RunOptions) -> Result<(Header, Vec<Row>)> {
         grid.instructions(options)?;
     }
     let ideal = options.subjects.is_empty() || options.subjects.iter().any(|name| name == IDEAL);
-    Ok((header, grid.finish(ideal && !options.no_memory)))
+    let rows = grid.finish(ideal && !options.no_memory);
+    header.kernels = families::kernels(&rows, options.versus.as_deref());
+    Ok((header, rows))
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering::Relaxed;
 /// One timed repetition.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Sample {
-    /// Nanoseconds an operation: on the clock for serial replay; processor time of all threads
+    /// Nanoseconds an operation: on the clock for kernels and serial replay; processor time of all threads
     /// less what they waited for each other's blocks for threaded replay.
     pub(crate) nanos: f64,
     /// Share of the threads' time on the clock spent waiting for other threads' blocks.
@@ -40,6 +40,8 @@ pub(crate) fn sample(arm: &Arm, script: &Script, touch: Touch) -> Result<Sample,
     let (active, stalled) = (control.active.load(Relaxed), control.stalled.load(Relaxed));
     let walls = (control.stalled_wall.load(Relaxed), control.active_wall.load(Relaxed));
     let nanos = match script.mode {
+        // Nobody waits for a recorded order in a kernel: all of its time is the subject's.
+        _ if script.kernel.is_some() => control.nanos.load(Relaxed),
         Threads::Serial => control.nanos.load(Relaxed),
         Threads::Recorded => active.saturating_sub(stalled),
     };

@@ -1,6 +1,7 @@
 //! Workloads by name: shipped traces, synthetic loads, traces from files.
 
 use crate::error::{Failure, Result};
+use crate::kernel::{self, Kernel};
 use crate::results::{self, Threads};
 use crate::script::synthetic::Load;
 use crate::script::{Builder, CheckpointPlan, Options, Script};
@@ -13,6 +14,8 @@ pub(crate) enum Source {
     Shipped(Shipped),
     File(PathBuf),
     Synthetic(Load),
+    /// Not replayed: a kernel, and what its rounds are multiplied with.
+    Kernel(&'static Kernel, f64),
 }
 
 /// A workload before it is made into scripts.
@@ -59,6 +62,13 @@ pub(crate) struct Prepared {
     pub(crate) peak: usize,
 }
 
+impl Prepared {
+    /// Whether it is a kernel: timed, and nothing else.
+    pub(crate) fn is_kernel(&self) -> bool {
+        self.plain.kernel.is_some()
+    }
+}
+
 impl Workload {
     /// All that are built in: every trace, threaded too where it has threads, and every load.
     pub(crate) fn built_in() -> Result<Vec<Self>> {
@@ -81,7 +91,23 @@ impl Workload {
         Ok(all)
     }
 
-    /// A trace file or a built-in workload, in the given mode.
+    /// All kernels, with their rounds times `scale`.
+    pub(crate) fn kernels(scale: f64) -> Vec<Self> {
+        kernel::ALL.iter().map(|kernel| Self::of_kernel(kernel, scale)).collect()
+    }
+
+    fn of_kernel(kernel: &'static Kernel, scale: f64) -> Self {
+        let threads = if kernel.threads > 1 { Threads::Recorded } else { Threads::Serial };
+        Self { name: kernel.full_name(), source: Source::Kernel(kernel, scale), threads }
+    }
+
+    /// A kernel by its name, with or without the prefix.
+    pub(crate) fn kernel(name: &str, scale: f64) -> Option<Self> {
+        kernel::find(name).map(|kernel| Self::of_kernel(kernel, scale))
+    }
+
+    /// A trace file, a built-in workload or a kernel, in the given mode. Where a load and a kernel
+    /// have one name, the load has it, and the kernel only with its prefix.
     pub(crate) fn find(name: &str, threads: Option<Threads>) -> Result<Self> {
         let path = PathBuf::from(name);
         if path.is_file() {
@@ -96,7 +122,11 @@ impl Workload {
         match found {
             Some(found) => Ok(Self { threads: threads.unwrap_or(found.threads), ..found }),
             None => {
-                let mut names: Vec<_> = all.into_iter().map(|workload| workload.name).collect();
+                if let Some(kernel) = Self::kernel(name, 1.0) {
+                    return Ok(Self { threads: threads.unwrap_or(kernel.threads), ..kernel });
+                }
+                let all = all.into_iter().chain(Self::kernels(1.0));
+                let mut names: Vec<_> = all.map(|workload| workload.name).collect();
                 names.dedup();
                 Err(Failure::input(format!(
                     "{name} is neither a trace file nor a built-in workload; these are: {}",
@@ -114,11 +144,15 @@ impl Workload {
             }
             Source::File(path) => path.display().to_string(),
             Source::Synthetic(load) => load.explain().into(),
+            Source::Kernel(kernel, _) => kernel.explain.into(),
         }
     }
 
     /// Makes the scripts, with `checkpoints` stops in the second.
     pub(crate) fn prepare(&self, checkpoints: usize) -> Result<Prepared> {
+        if let Source::Kernel(kernel, scale) = self.source {
+            return self.prepare_kernel(kernel, scale);
+        }
         let (records, peak) = self.totals()?;
         let plan = CheckpointPlan::spread(records, peak + 1, checkpoints);
         let peak = plan.after.iter().position(|&after| after == peak + 1).unwrap_or(0);
@@ -142,6 +176,22 @@ impl Workload {
         self.prepare_with(CheckpointPlan { after: vec![after] }, 0)
     }
 
+    fn prepare_kernel(&self, kernel: &'static Kernel, scale: f64) -> Result<Prepared> {
+        let order = kernel.scaled(scale);
+        let (plain, stops) = (Script::of_kernel(order)?, Script::of_kernel(order)?);
+        if plain.mode != self.threads {
+            return Err(Failure::input(format!("{} has its own threads", self.name)));
+        }
+        let facts = results::Workload {
+            name: self.name.clone(),
+            threads: self.threads,
+            operations: plain.operations,
+            recorded_threads: plain.threads,
+            family: Some(kernel.family.name().into()),
+        };
+        Ok(Prepared { facts, plain, stops, peak: 0 })
+    }
+
     fn prepare_with(&self, plan: CheckpointPlan, peak: usize) -> Result<Prepared> {
         let none = CheckpointPlan::default();
         let builder = |checkpoints| Builder::new(Options { threads: self.threads, checkpoints });
@@ -158,6 +208,7 @@ impl Workload {
             threads: self.threads,
             operations: plain.operations,
             recorded_threads: threads,
+            family: None,
         };
         Ok(Prepared { facts, plain, stops, peak })
     }
@@ -167,7 +218,7 @@ impl Workload {
         let known = match &self.source {
             Source::Shipped(trace) => trace.open()?.totals().map(|t| (t.events, t.peak_record)),
             // What a file's header says is not true of one that was cut off.
-            Source::File(_) | Source::Synthetic(_) => None,
+            Source::File(_) | Source::Synthetic(_) | Source::Kernel(..) => None,
         };
         if let Some(known) = known
             && known.0 > 0
@@ -189,6 +240,12 @@ impl Workload {
         Ok((totals.events, totals.peak_record))
     }
 
+    /// A kernel has no events, hence no places to stop at and nothing for the judge.
+    pub(crate) fn not_replayed(&self) -> Failure {
+        let name = &self.name;
+        Failure::input(format!("{name} is a kernel, which is timed only: name a trace or a load"))
+    }
+
     /// Calls back with every event in order. Answers what to say of a file that was cut off.
     pub(crate) fn each(
         &self,
@@ -201,6 +258,7 @@ impl Workload {
                 load.events().iter().try_for_each(call)?;
                 return Ok(None);
             }
+            Source::Kernel(..) => return Err(self.not_replayed()),
         };
         for event in &mut reader {
             call(&event?)?;

@@ -3,6 +3,7 @@
 use super::slots::Slots;
 use super::{NO_CHECKPOINT, Op, Place, SegmentHead, Stream, WAIT, bytes_of, kind};
 use crate::error::{Context, Result};
+use crate::kernel::Order;
 use crate::results::Threads;
 use crate::trace::{BlockId, Event, Op as Happened, ThreadId};
 use std::collections::HashMap;
@@ -76,6 +77,26 @@ pub struct Script {
     pub(crate) layouts: Vec<(u64, u8)>,
     /// How it is to be replayed.
     pub(crate) mode: Threads,
+    /// What to run in place of segments; there are none then.
+    pub(crate) kernel: Option<Order>,
+}
+
+impl Script {
+    /// A script without segments, that names a kernel.
+    pub(crate) fn of_kernel(order: Order) -> Result<Self> {
+        let file = tempfile::tempfile().context(|| "cannot make a temporary file".into())?;
+        Ok(Self {
+            file,
+            slots: 0,
+            threads: order.kernel.threads,
+            window_bytes: 0,
+            operations: order.pairs(),
+            expected: Vec::new(),
+            layouts: Vec::new(),
+            mode: if order.kernel.threads > 1 { Threads::Recorded } else { Threads::Serial },
+            kernel: Some(order),
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -242,6 +263,7 @@ impl Builder {
             expected: self.expected,
             layouts: layouts.into_iter().map(|(layout, _)| layout).collect(),
             mode: self.options.threads,
+            kernel: None,
         })
     }
 

@@ -169,6 +169,7 @@ pub(crate) fn header() -> Header {
             fact("load average at the start", "0.08"),
             fact("touch policy", "first 16 bytes and every page"),
         ],
+        kernels: None,
     }
 }
 
@@ -244,6 +245,7 @@ fn row(
             threads: if threaded { Threads::Recorded } else { Threads::Serial },
             operations,
             recorded_threads: threads,
+            family: None,
         },
         a_a,
         time: time.filter(|_| whole),

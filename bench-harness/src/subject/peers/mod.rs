@@ -1,4 +1,4 @@
-//! The allocators that people use today, each behind the feature of its name.
+//! The allocators that people use today, and this suite's own, each behind the feature of its name.
 //!
 //! Adding one is a file of a dozen lines and a row of the table below. A child measures one peer:
 //! executables that link exactly one are built by `ci/peers`, because a linked C allocator can
@@ -27,6 +27,8 @@ mod rusty_alloc;
 mod smmalloc;
 #[cfg(feature = "snmalloc")]
 mod snmalloc;
+#[cfg(feature = "strata-segregated")]
+mod strata_segregated;
 #[cfg(feature = "talc")]
 mod talc;
 #[cfg(test)]
@@ -51,6 +53,8 @@ pub use rusty_alloc::RustyAlloc;
 pub use smmalloc::Smmalloc;
 #[cfg(feature = "snmalloc")]
 pub use snmalloc::Snmalloc;
+#[cfg(feature = "strata-segregated")]
+pub use strata_segregated::StrataSegregated;
 #[cfg(feature = "talc")]
 pub use talc::Talc;
 
@@ -88,6 +92,7 @@ macro_rules! peers {
 }
 
 peers! {
+    (feature = "strata-segregated") StrataSegregated;
     (feature = "rusty_alloc") RustyAlloc;
     (feature = "smmalloc") Smmalloc;
     (feature = "talc") Talc;

@@ -3,6 +3,8 @@
 use crate::subject::conformance::each;
 
 each! {
+    #[cfg(feature = "strata-segregated")]
+    strata_segregated_conforms: super::StrataSegregated = super::StrataSegregated::new();
     #[cfg(feature = "rusty_alloc")]
     rusty_alloc_conforms: super::RustyAlloc = super::RustyAlloc::new();
     #[cfg(feature = "talc")]
@@ -36,6 +38,8 @@ fn smmalloc_conforms() {
 #[test]
 fn versions_are_those_of_the_lock_file() {
     let stated: &[(&str, &str)] = &[
+        #[cfg(feature = "strata-segregated")]
+        ("strata-segregated", super::strata_segregated::VERSION),
         #[cfg(feature = "smmalloc")]
         ("smmalloc", super::smmalloc::VERSION),
         #[cfg(feature = "talc")]

@@ -1,0 +1,279 @@
+//! Scenarios in which blocks flow from thread to thread.
+
+use super::blocks::{Block, Law, Random, table};
+use super::rounds::warm;
+use super::stage::Stage;
+use crate::subject::Subject;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Blocks that are handed on at once.
+const BATCH: usize = 256;
+/// Batches that wait in a channel.
+const WAITING: usize = 64;
+
+type Batch = [Block; BATCH];
+
+/// A channel of batches, which lies in a table and never grows.
+struct Channel {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    waiting: &'static mut [Block],
+    /// Batches taken out and put in so far.
+    taken: usize,
+    put: usize,
+    closed: bool,
+}
+
+impl Channel {
+    fn new() -> io::Result<Self> {
+        let waiting = table(WAITING * BATCH)?;
+        let state = State { waiting, taken: 0, put: 0, closed: false };
+        Ok(Self { state: Mutex::new(state), changed: Condvar::new() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No change of the state can panic half-way.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits while `busy`.
+    fn when<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        busy: impl Fn(&State) -> bool,
+    ) -> MutexGuard<'a, State> {
+        while busy(&state) {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state
+    }
+
+    /// Puts a batch in, once there is room and `may` allows it; loses it in a closed channel.
+    fn put(&self, batch: &Batch, may: impl Fn() -> bool) {
+        let busy = |state: &State| state.put - state.taken == WAITING || !may();
+        let mut state = self.when(self.lock(), |state| !state.closed && busy(state));
+        if state.closed {
+            return;
+        }
+        let at = state.put % WAITING * BATCH;
+        state.waiting[at..at + BATCH].copy_from_slice(batch);
+        state.put += 1;
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Takes the oldest batch. `None` once the channel is closed and empty.
+    fn take(&self) -> Option<Batch> {
+        let mut state = self.when(self.lock(), |state| state.put == state.taken && !state.closed);
+        if state.put == state.taken {
+            return None;
+        }
+        let at = state.taken % WAITING * BATCH;
+        let mut batch = [Block::default(); BATCH];
+        batch.copy_from_slice(&state.waiting[at..at + BATCH]);
+        state.taken += 1;
+        drop(state);
+        self.changed.notify_all();
+        Some(batch)
+    }
+
+    /// Wakes who waits for a change that is not the channel's own.
+    fn nudge(&self) {
+        drop(self.lock());
+        self.changed.notify_all();
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+}
+
+/// Bytes of live blocks, over threads: a statistic that orders nothing.
+#[derive(Default)]
+struct Live(AtomicU64);
+
+impl Live {
+    fn now(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn allocate<S: Subject>(&self, subject: &S, random: &mut Random) -> Batch {
+        let mut bytes = 0;
+        let batch = std::array::from_fn(|_| {
+            let block = Block::allocate(subject, Law::Mixed.bytes(random), 1);
+            bytes += block.bytes() as u64;
+            block
+        });
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+        batch
+    }
+
+    /// # Safety
+    ///
+    /// 1. The blocks are live and `subject` allocated them.
+    unsafe fn free<S: Subject>(&self, subject: &S, batch: &[Block]) {
+        let mut bytes = 0;
+        for block in batch {
+            // SAFETY: 1. by the same obligation.
+            unsafe { block.free(subject) };
+            bytes += block.bytes() as u64;
+        }
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// One thread allocates, another frees.
+pub(super) fn free_only<S: Subject>(stage: &mut Stage<S>) -> io::Result<()> {
+    const CAP: usize = 16 << 20;
+    let channel = Channel::new()?;
+    warm(2)?;
+    if !stage.begin()? {
+        return Ok(());
+    }
+    let subject = stage.subject;
+    let cap = stage.job.scaled(CAP, 1 << 20) as u64;
+    let (length, step) = (stage.job.time(3000), stage.job.time(50));
+    let (live, stop) = (Live::default(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let produce = || {
+            let mut random = Random::new(1);
+            while !stop.load(Ordering::Relaxed) {
+                let batch = live.allocate(subject, &mut random);
+                // The batch in hand is live already; the next one must fit too.
+                channel.put(&batch, || live.now() < cap);
+            }
+            channel.close();
+        };
+        let consume = || {
+            while let Some(batch) = channel.take() {
+                // SAFETY: 1. the producer allocated them and gave them away.
+                unsafe { live.free(subject, &batch) };
+                channel.nudge();
+            }
+        };
+        std::thread::Builder::new().spawn_scoped(scope, consume)?;
+        let producer = std::thread::Builder::new().spawn_scoped(scope, produce);
+        if producer.is_err() {
+            channel.close();
+        }
+        producer?;
+        let sampled = watch(stage, length, step, &live);
+        // Relaxed: the flag is all that is said; the scope's joins order everything else.
+        stop.store(true, Ordering::Relaxed);
+        sampled
+    })?;
+    stage.point("end")
+}
+
+/// Samples every `step` until `length` has passed.
+fn watch<S: Subject>(
+    stage: &mut Stage<S>,
+    length: Duration,
+    step: Duration,
+    live: &Live,
+) -> io::Result<()> {
+    let start = Instant::now();
+    while start.elapsed() < length {
+        std::thread::sleep(step);
+        stage.sample(start.elapsed().as_secs_f64() * 1e3, live.now())?;
+    }
+    Ok(())
+}
+
+/// Threads of the ring, and batches that each holds.
+const RING: usize = 4;
+const HELD: usize = 64;
+/// Pools that sleep, and blocks of each.
+const POOLS: usize = 2;
+const POOL: usize = 8192;
+
+/// Four threads, each of which frees what the one before it allocated, and pools that work for a
+/// moment and sleep for longer.
+pub(super) fn soak<S: Subject>(stage: &mut Stage<S>) -> io::Result<()> {
+    let channels = [Channel::new()?, Channel::new()?, Channel::new()?, Channel::new()?];
+    let held = table::<Block>(RING * HELD * BATCH)?;
+    let pools = table::<Block>(POOLS * POOL)?;
+    warm(RING + POOLS)?;
+    if !stage.begin()? {
+        return Ok(());
+    }
+    let subject = stage.subject;
+    let length = Duration::from_secs_f64(stage.job.minutes * 60.0);
+    // As many samples as there is room for, at most one a second.
+    let step = Duration::from_secs(1).min(length / 200).max(length / 4000);
+    let (live, stop) = (Live::default(), AtomicBool::new(false));
+    let (live, stop, channels) = (&live, &stop, &channels);
+    std::thread::scope(|scope| {
+        let start = move || {
+            for (index, held) in { held }.chunks_mut(HELD * BATCH).enumerate() {
+                let work = move || ring(subject, index, channels, held, live, stop);
+                std::thread::Builder::new().spawn_scoped(scope, work)?;
+            }
+            for (index, blocks) in { pools }.chunks_mut(POOL).enumerate() {
+                let work = move || pool(subject, index, blocks, live, stop, step);
+                std::thread::Builder::new().spawn_scoped(scope, work)?;
+            }
+            io::Result::Ok(())
+        };
+        let outcome = start().and_then(|()| watch(stage, length, step, live));
+        // Relaxed: as in `free_only`.
+        stop.store(true, Ordering::Relaxed);
+        // Nobody may wait for one that has left, or was never there.
+        channels.iter().for_each(Channel::close);
+        outcome
+    })?;
+    stage.point("end")
+}
+
+/// A thread of the ring: gives a new batch to the next, takes one from its own channel, and puts it
+/// in the place of a random one that it holds, which it frees.
+fn ring<S: Subject>(
+    subject: &S,
+    index: usize,
+    channels: &[Channel; RING],
+    held: &mut [Block],
+    live: &Live,
+    stop: &AtomicBool,
+) {
+    let mut random = Random::new(index as u64 + 1);
+    while !stop.load(Ordering::Relaxed) {
+        let batch = live.allocate(subject, &mut random);
+        channels[(index + 1) % RING].put(&batch, || true);
+        let Some(batch) = channels[index].take() else { break };
+        let at = random.below(HELD as u64) as usize * BATCH;
+        let place = &mut held[at..at + BATCH];
+        if place[0] != Block::default() {
+            // SAFETY: 1. the batch was taken from the channel once and lay here since.
+            unsafe { live.free(subject, place) };
+        }
+        place.copy_from_slice(&batch);
+    }
+}
+
+/// A pool: fills itself, naps, empties itself, sleeps.
+fn pool<S: Subject>(
+    subject: &S,
+    index: usize,
+    blocks: &mut [Block],
+    live: &Live,
+    stop: &AtomicBool,
+    step: Duration,
+) {
+    let mut random = Random::new(100 + index as u64);
+    while !stop.load(Ordering::Relaxed) {
+        for part in blocks.chunks_exact_mut(BATCH) {
+            part.copy_from_slice(&live.allocate(subject, &mut random));
+        }
+        std::thread::sleep(step / 2);
+        // SAFETY: 1. they were allocated above.
+        unsafe { live.free(subject, blocks) };
+        std::thread::sleep(step * 2 + step / 3 * index as u32);
+    }
+}
