@@ -13,8 +13,9 @@ use crate::budget::FLOOR;
 use crate::class::{self, CLASSES, FRAME};
 use crate::ground::{Ground, Run, settle};
 use crate::region::Use;
-use crate::shelf::Shelf;
-use crate::span::{FREE_PLACE, NONE, PLACE_BITS, Span, SpanId, runs};
+use crate::resident::{Grown, Resident};
+use crate::shelf::{Figures, Shelf};
+use crate::span::{FREE_PLACE, NONE, PLACE_BITS, Span, SpanId, ranges};
 use crate::territory::Territories;
 
 /// What a heap needs besides memory.
@@ -27,15 +28,6 @@ pub(crate) trait Platform {
     fn now() -> u64;
 }
 
-/// Bytes of memory that is new from the system, of a refill.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Fresh {
-    /// In a new span.
-    pub(crate) first: usize,
-    /// In pages of a span that had been given back.
-    pub(crate) again: usize,
-}
-
 #[derive(Debug)]
 pub(crate) struct Central<S, P: Platform> {
     pub(crate) source: S,
@@ -44,8 +36,13 @@ pub(crate) struct Central<S, P: Platform> {
     pub(crate) shelves: [Shelf<P::Lock>; CLASSES],
     /// Bytes that threads keep in their run slots.
     pub(crate) slots: AtomicUsize,
+    /// Bytes of blocks that the stocks of all threads may hold beyond their first bounds.
+    pub(crate) stocked: AtomicUsize,
     /// Idle pages in spans of all shelves.
     pub(crate) idle_pages: AtomicUsize,
+    /// Spans without a live block on all shelves.
+    pub(crate) empty_spans: AtomicUsize,
+    pub(crate) resident: Resident,
     pub(crate) looks: AtomicUsize,
     /// What may be kept, as of the last look.
     pub(crate) limit: AtomicUsize,
@@ -82,7 +79,10 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             ground,
             shelves,
             slots: AtomicUsize::new(0),
+            stocked: AtomicUsize::new(0),
             idle_pages: AtomicUsize::new(0),
+            empty_spans: AtomicUsize::new(0),
+            resident: Resident::new(),
             looks: AtomicUsize::new(0),
             limit: AtomicUsize::new(FLOOR),
             live: AtomicUsize::new(0),
@@ -97,38 +97,55 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     }
 
     /// Fills `out` with blocks of `class`. Answers how many it got, none where the source is
-    /// exhausted, and how many bytes for them are new from the system.
-    pub(crate) fn refill(&self, class: usize, out: &mut [*mut u8]) -> (usize, Fresh) {
+    /// exhausted, and the new memory that they take.
+    pub(crate) fn refill(&self, class: usize, out: &mut [*mut u8]) -> (usize, Grown) {
         let (cut, page_log2) = (class::cut(class), self.page_log2());
-        let shelf = &self.shelves[class];
-        let (got, returned, fresh) = shelf.with(|lists| {
-            let before = lists.figures().1;
-            let (mut got, mut returned) = lists.take(&self.territories, cut, page_log2, out);
-            let mut new = 0;
-            if got == 0
-                && let Ok((id, fresh)) = self.cut_span(class)
-            {
-                lists.add(&self.territories, id);
-                (got, returned) = lists.take(&self.territories, cut, page_log2, out);
-                new = fresh;
-            }
-            self.count_idle(before, lists.figures().1);
-            (got, returned, new)
-        });
-        if returned != 0 {
-            self.ground.with(|ground| self.learn(ground, returned << page_log2));
+        let attempt = |new_memory: Option<bool>| {
+            self.shelves[class].with(|lists| {
+                let before = lists.figures();
+                let mut taken = lists.take(&self.territories, cut, page_log2, out);
+                if let Some(new_memory) = new_memory
+                    && taken.blocks == 0
+                    && let Ok(id) = self.cut_span(class, new_memory)
+                {
+                    lists.add(&self.territories, id);
+                    taken = lists.take(&self.territories, cut, page_log2, out);
+                }
+                self.count(before, lists.figures());
+                taken
+            })
+        };
+        let mut attempt = attempt;
+        // Frames that lie idle first, then those of other classes' spans without a live block, and
+        // new ones only then.
+        let others = self.has_empty();
+        let mut taken = attempt(Some(!others));
+        if taken.blocks == 0 && others {
+            self.retire_empty();
+            taken = attempt(Some(true));
         }
-        (got, Fresh { first: fresh, again: returned << page_log2 })
+        if taken.again != 0 {
+            self.ground.with(|ground| self.learn(ground, taken.again << page_log2));
+        }
+        (taken.blocks, self.resident.grow(taken.fresh << page_log2))
     }
 
-    /// Gives the spans that classes keep without a live block to the ground, for a request that
-    /// found it exhausted.
+    /// Whether a shelf has spans without a live block; racy.
+    pub(crate) fn has_empty(&self) -> bool {
+        // Relaxed: see `count`.
+        self.empty_spans.load(Ordering::Relaxed) != 0
+    }
+
+    /// Gives the spans that classes keep without a live block to the ground.
     pub(crate) fn retire_empty(&self) {
-        for shelf in &self.shelves {
+        if !self.has_empty() {
+            return;
+        }
+        for shelf in self.shelves.iter().filter(|shelf| shelf.empty() != 0) {
             let chain = shelf.with(|lists| {
-                let before = lists.figures().1;
+                let before = lists.figures();
                 let chain = lists.take_empty(&self.territories);
-                self.count_idle(before, lists.figures().1);
+                self.count(before, lists.figures());
                 chain
             });
             if chain != NONE {
@@ -140,15 +157,8 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// A block of `class`, null where the source is exhausted.
     pub(crate) fn take_one(&self, class: usize) -> *mut u8 {
         let mut block = [core::ptr::null_mut()];
-        let (mut got, mut fresh) = self.refill(class, &mut block);
-        if got == 0 {
-            self.retire_empty();
-            (got, fresh) = self.refill(class, &mut block);
-        }
-        if got == 0 {
-            return block[0];
-        }
-        self.make_up(class, fresh);
+        let (_, grown) = self.refill(class, &mut block);
+        self.make_up(class, grown.excess);
         block[0]
     }
 
@@ -156,36 +166,40 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     pub(crate) fn flush(&self, class: usize, blocks: &[*mut u8]) -> bool {
         let shelf = &self.shelves[class];
         let flushed = shelf.with(|lists| {
-            let before = lists.figures().1;
+            let before = lists.figures();
             let flushed = lists.put(&self.territories, class, self.page_log2(), blocks);
-            self.count_idle(before, lists.figures().1);
+            self.count(before, lists.figures());
             flushed
         });
-        if flushed.grew == 0 && flushed.empty == NONE {
+        if flushed.grew == 0 {
             return false;
         }
-        let idle = self.retire(flushed.empty);
-        self.give_back(idle, flushed.grew)
+        if flushed.left != NONE {
+            self.retire(flushed.left);
+        }
+        self.give_back(flushed.grew)
     }
 
-    /// Keeps the sum over all shelves up to date.
-    pub(crate) fn count_idle(&self, before: usize, after: usize) {
-        // Relaxed, both: a sum that is right when nobody is counting.
-        if after > before {
-            self.idle_pages.fetch_add(after - before, Ordering::Relaxed);
-        } else if after < before {
-            self.idle_pages.fetch_sub(before - after, Ordering::Relaxed);
+    /// Keeps the sums over all shelves up to date.
+    pub(crate) fn count(&self, before: Figures, after: Figures) {
+        // Relaxed, all: sums that are right when nobody is counting. Adding a difference that wrapped
+        // is subtracting.
+        if after.idle != before.idle {
+            self.idle_pages.fetch_add(after.idle.wrapping_sub(before.idle), Ordering::Relaxed);
+        }
+        if after.empty != before.empty {
+            self.empty_spans.fetch_add(after.empty.wrapping_sub(before.empty), Ordering::Relaxed);
         }
     }
 
-    /// A new span for `class`, on no shelf, and its bytes that take new memory. The caller holds the
-    /// shelf's lock.
-    fn cut_span(&self, class: usize) -> Result<(SpanId, usize), Exhausted> {
+    /// A new span for `class`, on no shelf. The caller holds the shelf's lock.
+    fn cut_span(&self, class: usize, new_memory: bool) -> Result<SpanId, Exhausted> {
         let frames = class::span_frames(class);
         let page = 1 << self.page_log2();
         let align = if (frames * FRAME).is_multiple_of(page) { page / FRAME } else { 1 };
         self.ground.with(|ground| {
-            let taken = ground.take(&self.source, &self.territories, frames, align)?;
+            let taken =
+                ground.take(&self.source, &self.territories, frames, align, new_memory)?;
             let run = taken.run;
             let id = match ground.take_place(&self.source, &self.territories, run.territory) {
                 Ok(id) => id,
@@ -195,19 +209,17 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                     return Err(Exhausted);
                 }
             };
-            let span = Span::new(taken.base, class, id, page, taken.contents);
+            let span = Span::new(taken.base, class, id, page, taken.contents, taken.gone);
             // SAFETY: a place that was just taken, so ours alone.
             unsafe { self.territories.span(id).write(span) };
             let place = id & ((1 << PLACE_BITS) - 1);
             settle(&self.territories, run, Use::Span { class: class as u8, place });
-            self.learn(ground, taken.purged);
-            Ok((id, taken.fresh))
+            Ok(id)
         })
     }
 
-    /// Gives the frames of spans without a live block, linked by `next`, to the ground. Answers how
-    /// many idle bytes it has then.
-    pub(crate) fn retire(&self, mut chain: SpanId) -> usize {
+    /// Gives the frames of spans without a live block, linked by `next`, to the ground.
+    pub(crate) fn retire(&self, mut chain: SpanId) {
         let page_log2 = self.page_log2();
         self.ground.with(|ground| {
             while chain != NONE {
@@ -217,19 +229,15 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                 let run = self.run_of(span);
                 settle(&self.territories, run, Use::Nothing);
                 let contents = span.contents(page_log2);
-                let mut from = 0;
-                let ranges = core::iter::from_fn(|| {
-                    let run = runs(contents, from)?;
-                    from = run.end;
-                    Some(run.start as usize..run.end as usize)
-                });
-                ground.put(&self.territories, run, ranges);
+                ground.put(&self.territories, run, ranges(contents));
+                for gone in ranges(span.gone_frames(page_log2)) {
+                    ground.note_purged(&self.territories, run, gone);
+                }
                 // SAFETY: 1. the span is gone.
                 unsafe { ground.put_place(&self.territories, id) };
                 chain = next;
             }
-            ground.idle_bytes()
-        })
+        });
     }
 
     /// Where a span lies.

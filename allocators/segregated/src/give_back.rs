@@ -8,7 +8,7 @@ use strata_core::sync::Ordering;
 use strata_core::{Contents, Source};
 
 use crate::budget::{FLOOR, GiveBack, SPARE};
-use crate::central::{Central, Fresh, Platform};
+use crate::central::{Central, Platform};
 use crate::class::{self, CLASSES, FRAME};
 use crate::ground::{BATCH, Ground, Run};
 
@@ -48,13 +48,13 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     }
 
     /// Purges if more than the budget is kept: at most [`PURGE`] bytes, or twice what this call made
-    /// idle (`own`) or what the budget fell by, if that is more. `idle` is what the ground keeps. Answers whether anything was purged.
-    pub(crate) fn give_back(&self, idle: usize, own: usize) -> bool {
+    /// idle (`own`) or what the budget fell by, if that is more. Answers whether anything was purged.
+    pub(crate) fn give_back(&self, own: usize) -> bool {
         if !S::PURGES {
             return false;
         }
         let (in_spans, in_slots) = self.idle_outside();
-        let kept = idle + in_spans + in_slots;
+        let kept = self.ground.with(|ground| ground.idle_bytes()) + in_spans + in_slots;
         // Relaxed, all: what matters is that somebody looks now and then.
         let looks = self.looks.fetch_add(1, Ordering::Relaxed);
         let limit = self.limit();
@@ -85,7 +85,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     #[cfg(feature = "std")]
     pub(crate) fn tick(&self) {
         if self.is_due() {
-            self.give_back(self.ground.with(|ground| ground.idle_bytes()), 0);
+            self.give_back(0);
         }
     }
 
@@ -122,6 +122,8 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// Purges about `wanted` idle bytes: free frames first, then pages in spans, most idle class
     /// first. Answers how many went.
     pub(crate) fn purge(&self, wanted: usize) -> usize {
+        // The longest stretches are frames of spans without a live block, side by side.
+        self.retire_empty();
         let done = self.purge_ground(wanted);
         if done < wanted && !self.is_refused() {
             done + self.purge_spans(wanted - done, CLASSES)
@@ -135,7 +137,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         let page_log2 = self.page_log2();
         let mut done = 0;
         while done < wanted {
-            let mut runs = [Run { territory: 0, frame: 0, frames: 0 }; BATCH];
+            let mut runs = [(Run { territory: 0, frame: 0, frames: 0 }, 0); BATCH];
             let picked = self.ground.with(|ground| {
                 let frames = (wanted - done).div_ceil(FRAME);
                 ground.pick_idle(&self.territories, 1 << page_log2, frames, &mut runs)
@@ -144,17 +146,18 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                 break;
             }
             let mut contents = [Contents::Kept; BATCH];
-            for (run, contents) in runs[..picked].iter().zip(&mut contents) {
+            for ((run, _), contents) in runs[..picked].iter().zip(&mut contents) {
                 let at = self.territories.get(run.territory).frame(run.frame);
                 // SAFETY: 1. in a territory, which is a chunk of the source. 2. whole pages. 3. the
                 // run counts as used and is nobody's.
                 *contents = unsafe { self.source.purge(at, run.frames * FRAME) };
             }
             self.ground.with(|ground| {
-                for (&run, &contents) in runs[..picked].iter().zip(&contents) {
+                for (&(run, idle), &contents) in runs[..picked].iter().zip(&contents) {
                     ground.purged(&self.territories, run, contents);
                     if contents.is_gone() {
-                        done += run.frames * FRAME;
+                        done += idle * FRAME;
+                        self.resident.shrink(idle * FRAME);
                     }
                 }
                 ground.budget.purged(P::now());
@@ -179,10 +182,10 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                 break;
             }
             let went = shelf.with(|lists| {
-                let before = lists.figures().1;
+                let before = lists.figures();
                 let (all, most, mut undefined) = (&self.territories, wanted - done, false);
                 let went = lists.purge(&self.source, all, page_log2, most, &mut undefined);
-                self.count_idle(before, lists.figures().1);
+                self.count(before, lists.figures());
                 if undefined {
                     // Before the lock opens and a span can go to the ground with such pages.
                     self.ground.with(|ground| ground.zeroed = false);
@@ -191,7 +194,10 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             });
             match went {
                 Some(0) => break,
-                Some(bytes) => done += bytes,
+                Some(bytes) => {
+                    self.resident.shrink(bytes);
+                    done += bytes;
+                }
                 None => {
                     self.refuse();
                     break;
@@ -210,7 +216,6 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
 
     /// Purges all that can be purged. Answers how many bytes went.
     pub(crate) fn purge_all(&self) -> usize {
-        self.retire_empty();
         self.purge(usize::MAX)
     }
 
@@ -225,24 +230,28 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         }
     }
 
-    /// Gives idle pages of other classes than `class` back for `fresh` bytes that are just taken from
-    /// the system: what is resident does not grow while memory lies idle elsewhere. Idle pages of
-    /// the class itself, and of the ground, are what the next request gets.
-    pub(crate) fn make_up(&self, class: usize, fresh: Fresh) {
-        let (spare, fresh) = if fresh.first != 0 {
-            (self.spare(), fresh.first)
-        } else {
-            // Pages that go to and fro between classes: the budget learns how many.
-            (self.spare().max(self.limit()), fresh.again)
-        };
-        if fresh == 0 || !S::PURGES || self.mode_is_never() {
+    /// Gives idle pages back for `excess` bytes that were just taken from the system above the high
+    /// mark: the peak does not grow while memory lies idle elsewhere. Idle pages of `class` itself
+    /// are what the next request gets.
+    pub(crate) fn make_up(&self, class: usize, excess: usize) {
+        if excess == 0 {
             return;
         }
-        let own = self.shelves.get(class).map_or(0, |shelf| shelf.idle() << self.page_log2());
-        let kept = self.idle_outside().0.saturating_sub(own);
-        if kept > spare && !self.is_refused() {
-            self.purge_spans(fresh.min(kept - spare), class);
+        if S::PURGES && !self.mode_is_never() && !self.is_refused() {
+            let spare = self.spare();
+            let mut wanted = excess.max(self.resident.high() / 16);
+            self.retire_empty();
+            let idle = self.ground.with(|ground| ground.idle_bytes());
+            if idle > spare {
+                wanted -= self.purge_ground(wanted.min(idle - spare)).min(wanted);
+            }
+            let own = self.shelves.get(class).map_or(0, |shelf| shelf.idle() << self.page_log2());
+            let kept = self.idle_outside().0.saturating_sub(own);
+            if kept > spare && wanted != 0 {
+                self.purge_spans(wanted.min(kept - spare), class);
+            }
         }
+        self.resident.mark();
     }
 
     /// Bytes that lie idle even where new memory is taken from the system: at each such moment some

@@ -94,6 +94,7 @@ mod process_face {
         /// the system. Answers how many bytes went.
         pub fn purge(&self) -> usize {
             stocks::flush_this_thread();
+            stocks::flush_left(usize::MAX);
             HEAP.purge_all()
         }
 

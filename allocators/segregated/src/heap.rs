@@ -79,7 +79,7 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> Heap<S, L> {
     pub fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, Exhausted> {
         match class::class_of(layout) {
             Some(class) => NonNull::new(self.central.take_one(class.index())).ok_or(Exhausted),
-            None => self.central.take_large(layout).map(|(block, _)| block),
+            None => self.take_large(layout).map(|(block, _)| block),
         }
     }
 
@@ -91,13 +91,19 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> Heap<S, L> {
     pub fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, Exhausted> {
         let (block, zero) = match class::class_of(layout) {
             Some(_) => (self.allocate(layout)?, false),
-            None => self.central.take_large(layout)?,
+            None => self.take_large(layout)?,
         };
         if !zero {
             // SAFETY: a block holds its layout.
             unsafe { block.write_bytes(0, layout.size()) };
         }
         Ok(block)
+    }
+
+    fn take_large(&self, layout: Layout) -> Result<(NonNull<u8>, bool), Exhausted> {
+        let (block, zero, grown) = self.central.take_large(layout)?;
+        self.central.make_up(class::CLASSES, grown.excess);
+        Ok((block, zero))
     }
 
     /// Takes a block back. Stops the process where it finds that it is not a live block of this heap
@@ -138,7 +144,9 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> Heap<S, L> {
             (Some(old), Some(class)) if old == class => return Ok(block),
             (None, None) => {
                 // SAFETY: 1. the caller's. 2. both are large, of one alignment.
-                if let Some(block) = unsafe { self.central.resize_large(block, layout, new) } {
+                let resized = unsafe { self.central.resize_large(block, layout, new) };
+                if let Some((block, grown)) = resized {
+                    self.central.make_up(class::CLASSES, grown.excess);
                     return Ok(block);
                 }
             }

@@ -5,10 +5,11 @@ use core::ptr::NonNull;
 
 use strata_core::{Chunk, Exhausted, Source, misuse};
 
-use crate::central::{Central, Fresh, Platform};
-use crate::class::{CLASSES, FRAME};
+use crate::central::{Central, Platform};
+use crate::class::FRAME;
 use crate::ground::{Run, settle};
 use crate::region::Use;
+use crate::resident::Grown;
 
 /// The largest block in a run.
 pub(crate) const RUN_MAX: usize = 1 << 20;
@@ -99,34 +100,32 @@ pub(crate) fn usable(layout: Layout, granule: usize) -> usize {
 }
 
 impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
-    /// A block of pages, and whether it is zero.
-    pub(crate) fn take_large(&self, layout: Layout) -> Result<(NonNull<u8>, bool), Exhausted> {
+    /// A block of pages, whether it is zero, and the new memory that it takes: to be made up for.
+    pub(crate) fn take_large(&self, layout: Layout) -> Result<(NonNull<u8>, bool, Grown), Exhausted> {
         let Some(frames) = run_frames(layout) else { return self.take_chunk(layout) };
         let align = layout.align().div_ceil(FRAME);
-        let take = || {
+        let take = |new_memory| {
             self.ground.with(|ground| {
-                let taken = ground.take(&self.source, &self.territories, frames, align)?;
-                settle(&self.territories, taken.run, Use::Run { frames: frames as u32 });
+                let (source, all) = (&self.source, &self.territories);
+                let taken = ground.take(source, all, frames, align, new_memory)?;
+                settle(all, taken.run, Use::Run { frames: frames as u32 });
                 ground.runs += frames;
                 self.learn(ground, taken.purged);
                 Ok(taken)
             })
         };
-        let taken = take().or_else(|Exhausted| {
-            self.retire_empty();
-            take()
-        })?;
-        self.make_up(CLASSES, Fresh { first: taken.fresh, again: 0 });
-        let idle = self.ground.with(|ground| ground.idle_bytes());
-        let spare = self.spare();
-        if taken.fresh != 0 && idle > spare && S::PURGES {
-            // No stretch of idle frames was long enough: what lies idle is in pieces.
-            self.purge_ground(taken.fresh.min(idle - spare));
-        }
-        Ok((taken.base, taken.zero))
+        let others = self.has_empty();
+        let taken = match take(!others) {
+            Err(Exhausted) if others => {
+                self.retire_empty();
+                take(true)?
+            }
+            taken => taken?,
+        };
+        Ok((taken.base, taken.zero, self.resident.grow(taken.fresh)))
     }
 
-    fn take_chunk(&self, layout: Layout) -> Result<(NonNull<u8>, bool), Exhausted> {
+    fn take_chunk(&self, layout: Layout) -> Result<(NonNull<u8>, bool, Grown), Exhausted> {
         let chunk = self.source.acquire(layout.size().max(1), layout.align())?;
         // SAFETY: 1. just acquired. 2. whole, so whole granules.
         let ready = unsafe { self.source.commit(chunk.base(), chunk.len()) };
@@ -139,7 +138,10 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             })
         });
         match entered {
-            Ok(()) => Ok((chunk.into_raw_parts().0, S::ZEROED)),
+            Ok(()) => {
+                let (base, len) = chunk.into_raw_parts();
+                Ok((base, S::ZEROED, self.resident.grow(len)))
+            }
             Err(Exhausted) => {
                 // SAFETY: 1. just acquired, as it was. 2. nobody knows it.
                 unsafe { self.source.release(chunk) };
@@ -160,13 +162,12 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             return unsafe { self.put_chunk(block, len) };
         };
         let run = self.run_at(block, frames);
-        let idle = self.ground.with(|ground| {
+        self.ground.with(|ground| {
             settle(&self.territories, Run { frames: 1, ..run }, Use::Nothing);
             ground.runs -= frames;
             ground.put(&self.territories, run, Some(0..frames));
-            ground.idle_bytes()
         });
-        self.give_back(idle, frames * FRAME);
+        self.give_back(frames * FRAME);
     }
 
     /// The run of `frames` frames at `block`. Stops the process where there is none.
@@ -199,10 +200,11 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         }
         // SAFETY: 1. acquired as a whole, of this length. 2. the block was freed.
         unsafe { self.source.release(Chunk::from_raw_parts(block, len)) };
+        self.resident.shrink(len);
     }
 
     /// Resizes a large block where it lies, or moves it without copying; `None` where it has to be
-    /// copied.
+    /// copied. Answers the block, and the new memory that it takes.
     ///
     /// # Safety
     ///
@@ -213,40 +215,45 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         block: NonNull<u8>,
         layout: Layout,
         new: Layout,
-    ) -> Option<NonNull<u8>> {
+    ) -> Option<(NonNull<u8>, Grown)> {
         let granule = self.source.granule();
         match (run_frames(layout), run_frames(new)) {
-            (Some(old), Some(frames)) if old == frames => Some(block),
+            (Some(old), Some(frames)) if old == frames => Some((block, Grown::default())),
             (Some(old), Some(frames)) if frames < old => {
                 let run = self.run_at(block, old);
-                let idle = self.ground.with(|ground| {
+                self.ground.with(|ground| {
                     let tail = Run { frame: run.frame + frames, frames: old - frames, ..run };
                     settle(&self.territories, run, Use::Run { frames: frames as u32 });
                     ground.runs -= old - frames;
                     ground.put(&self.territories, tail, Some(0..old - frames));
-                    ground.idle_bytes()
                 });
-                self.give_back(idle, (old - frames) * FRAME);
-                Some(block)
+                self.give_back((old - frames) * FRAME);
+                Some((block, Grown::default()))
             }
             (Some(old), Some(frames)) => {
                 let run = self.run_at(block, old);
-                self.ground.with(|ground| {
+                let taken = self.ground.with(|ground| {
                     let more = frames - old;
                     let taken = ground.take_behind(&self.source, &self.territories, run, more)?;
                     settle(&self.territories, run, Use::Run { frames: frames as u32 });
                     ground.runs += more;
                     self.learn(ground, taken.purged);
-                    Some(block)
-                })
+                    Some(taken)
+                })?;
+                Some((block, self.resident.grow(taken.fresh)))
             }
             (None, None) => {
                 let (old, len) = (usable(layout, granule), usable(new, granule));
                 if old == len {
-                    return Some(block);
+                    return Some((block, Grown::default()));
                 }
                 // SAFETY: 1. and 2. the caller's.
-                unsafe { self.resize_chunk(block, old, new, len) }
+                let block = unsafe { self.resize_chunk(block, old, new, len) }?;
+                if len < old {
+                    self.resident.shrink(old - len);
+                    return Some((block, Grown::default()));
+                }
+                Some((block, self.resident.grow(len - old)))
             }
             _ => None,
         }

@@ -18,6 +18,7 @@ mod models;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 mod process;
 mod region;
+mod resident;
 mod scraps;
 mod shelf;
 mod span;

@@ -72,7 +72,7 @@ impl Ground {
             return Ok(scrap);
         }
         let frames = (1_usize << size).div_ceil(FRAME);
-        let taken = self.take(source, all, frames, 1)?;
+        let taken = self.take(source, all, frames, 1, true)?;
         settle(all, taken.run, Use::Own { frames: frames as u32 });
         self.scraps.taken += frames * FRAME;
         // The rest in the largest pieces: first what lies behind the scrap, its own size, then twice

@@ -1,8 +1,8 @@
 //! One class: its spans with free blocks, and blocks in and out of them in batches.
 //!
-//! Spans stand in four lists by how full they are, and blocks are taken from the fullest, lowest
-//! addresses first: the others drain. A span without a live block leaves, unless it is the only one
-//! with free blocks.
+//! Spans stand in lists by how full they are, and blocks are taken from the fullest, lowest addresses
+//! first: the others drain. A span without a live block stands in the last list, where this class
+//! finds it again, until another class needs frames or the heap purges.
 
 use core::ptr::NonNull;
 
@@ -17,10 +17,13 @@ use crate::class;
 use crate::span::{LEFT, NONE, PLACE_BITS, Span, SpanId};
 use crate::territory::Territories;
 
-/// Lists of spans with free blocks.
-const LISTS: usize = 4;
-/// The list of spans without: none.
+/// Lists of spans with free blocks: four by how full they are, and those without a live block.
+const LISTS: usize = 5;
+const EMPTY: u8 = LISTS as u8 - 1;
+/// The list of spans without free blocks: none.
 const FULL: u8 = LISTS as u8;
+/// Spans that a batch of freed blocks has in hand at once: a power of two.
+const HELD: usize = 16;
 /// Spans above are drained into those that are this full or fuller.
 const QUARTERS: usize = 4;
 
@@ -29,45 +32,81 @@ const QUARTERS: usize = 4;
 #[repr(align(128))]
 pub(crate) struct Shelf<L> {
     lists: Guarded<Lists, L>,
-    /// Blocks handed out, and idle pages of all spans here. Written under the lock, read anywhere: for
-    /// sums that need not be of one moment.
+    /// As in [`Figures`]. Written under the lock, read anywhere: for sums that need not be of one
+    /// moment.
     live: AtomicUsize,
     idle: AtomicUsize,
+    empty: AtomicUsize,
 }
 
 #[derive(Debug)]
 pub(crate) struct Lists {
-    /// The first span of each list; list `n` has spans of which more than `n` quarters are free.
+    /// The first span of each list; list `n` has spans of which more than `n` quarters are free, the
+    /// last one those without a live block.
     open: [SpanId; LISTS],
     /// The first span with idle pages.
     queue: SpanId,
-    /// Blocks handed out, and idle pages.
-    live: usize,
-    idle: usize,
+    figures: Figures,
+}
+
+/// What the spans of a shelf come to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Figures {
+    /// Blocks handed out.
+    pub(crate) live: usize,
+    /// Idle pages.
+    pub(crate) idle: usize,
+    /// Spans without a live block.
+    pub(crate) empty: usize,
 }
 
 /// What a batch of freed blocks changed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flushed {
-    /// Spans that hold no block any more, linked by `next`: for the ground.
-    pub(crate) empty: SpanId,
-    /// Bytes that are idle now and were not before; not zero where there is an empty span.
+    /// Spans that hold no block any more and whose pages cannot be told apart, linked by `next`: for
+    /// the ground.
+    pub(crate) left: SpanId,
+    /// Bytes that are idle now and were not before.
     pub(crate) grew: usize,
 }
 
+/// What a refill got.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Taken {
+    pub(crate) blocks: usize,
+    /// Pages that had no contents before: new from the system.
+    pub(crate) fresh: usize,
+    /// Of these, pages that had been given back.
+    pub(crate) again: usize,
+}
+
 impl<L: RawLock> Shelf<L> {
-    const EMPTY: Lists = Lists { open: [NONE; LISTS], queue: NONE, live: 0, idle: 0 };
+    const EMPTY: Lists = Lists {
+        open: [NONE; LISTS],
+        queue: NONE,
+        figures: Figures { live: 0, idle: 0, empty: 0 },
+    };
 
     #[cfg(not(strata_loom))]
     pub(crate) const fn new() -> Self {
         let lists = Guarded::new(L::OPEN, Self::EMPTY);
-        Self { lists, live: AtomicUsize::new(0), idle: AtomicUsize::new(0) }
+        Self {
+            lists,
+            live: AtomicUsize::new(0),
+            idle: AtomicUsize::new(0),
+            empty: AtomicUsize::new(0),
+        }
     }
 
     #[cfg(strata_loom)]
     pub(crate) fn new() -> Self {
         let lists = Guarded::new(L::open(), Self::EMPTY);
-        Self { lists, live: AtomicUsize::new(0), idle: AtomicUsize::new(0) }
+        Self {
+            lists,
+            live: AtomicUsize::new(0),
+            idle: AtomicUsize::new(0),
+            empty: AtomicUsize::new(0),
+        }
     }
 
     /// Blocks handed out; racy.
@@ -82,14 +121,21 @@ impl<L: RawLock> Shelf<L> {
         self.idle.load(Ordering::Relaxed)
     }
 
+    /// Spans without a live block; racy.
+    pub(crate) fn empty(&self) -> usize {
+        // Relaxed: a figure of no certain moment.
+        self.empty.load(Ordering::Relaxed)
+    }
+
     /// Calls `work` with the lists under the lock, and publishes the figures.
     #[inline]
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Lists) -> R) -> R {
         self.lists.with(|lists| {
             let result = work(lists);
             // Relaxed: see the fields.
-            self.live.store(lists.live, Ordering::Relaxed);
-            self.idle.store(lists.idle, Ordering::Relaxed);
+            self.live.store(lists.figures.live, Ordering::Relaxed);
+            self.idle.store(lists.figures.idle, Ordering::Relaxed);
+            self.empty.store(lists.figures.empty, Ordering::Relaxed);
             result
         })
     }
@@ -107,39 +153,40 @@ unsafe fn span<'a>(all: &Territories, id: SpanId) -> &'a mut Span {
 }
 
 impl Lists {
-    /// Fills `out` from spans with free blocks, lowest addresses of a span first. Answers how many it
-    /// got, and how many pages came back that were gone.
+    /// Fills `out` from spans with free blocks, lowest addresses of a span first.
     pub(crate) fn take(
         &mut self,
         all: &Territories,
         cut: Cut,
         page_log2: u32,
         out: &mut [*mut u8],
-    ) -> (usize, usize) {
-        let (mut got, mut returned) = (0, 0);
-        while got < out.len() {
+    ) -> Taken {
+        let mut taken = Taken::default();
+        while taken.blocks < out.len() {
             let Some(&id) = self.open.iter().find(|&&id| id != NONE) else { break };
             // SAFETY: 1. in a list of this shelf, whose lock is held.
             let span = unsafe { span(all, id) };
             let (mut pages, mut last) = (0, 0);
             let watches = span.watches_pages();
             let base = span.base;
-            span.blocks.take(out.len() - got, |number| {
+            let got = &mut taken.blocks;
+            span.blocks.take(out.len() - *got, |number| {
                 // SAFETY: blocks lie in the span (`Cut`), and `base` has provenance over all of it.
-                out[got] = unsafe { base.add(cut.offset_of(number)) }.as_ptr();
-                got += 1;
+                out[*got] = unsafe { base.add(cut.offset_of(number)) }.as_ptr();
+                *got += 1;
                 last = number;
                 if watches {
                     pages |= Span::pages_of(cut, number, page_log2);
                 }
             });
-            let (idle, gone) = span.taken(last, pages);
-            self.idle -= idle;
-            returned += gone;
+            let change = span.taken(cut, last, pages, page_log2);
+            self.figures.idle -= change.idle;
+            taken.fresh += change.fresh;
+            taken.again += change.again;
             self.settle(all, span, cut);
         }
-        self.live += got;
-        (got, returned)
+        self.figures.live += taken.blocks;
+        taken
     }
 
     /// Puts blocks back. Stops the process where one is not a taken block of `class`.
@@ -152,54 +199,82 @@ impl Lists {
     ) -> Flushed {
         let cut = class::cut(class);
         let len = class::span_frames(class) * class::FRAME;
-        let mut flushed = Flushed { empty: NONE, grew: 0 };
-        let mut rest = blocks;
-        while let Some(&block) = rest.first() {
-            let id = find(all, class, block.addr());
-            // SAFETY: 1. a span of this class, so of this shelf, whose lock is held.
-            let span = unsafe { span(all, id) };
-            let base = span.base.addr().get();
-            let mut pages = 0;
-            // As many of the blocks that follow as are of this span.
-            let mut count = 0;
-            for &block in rest {
-                let offset = block.addr().wrapping_sub(base);
-                if offset >= len {
-                    break;
+        let mut flushed = Flushed { left: NONE, grew: 0 };
+        // What follows from a span's new free blocks is worked out once for many: a span stays in
+        // hand until another one needs its place here.
+        let mut held = [(NONE, 0_u64); HELD];
+        let (mut at, mut pages) = (0, 0);
+        let mut current: Option<&mut Span> = None;
+        let mut base = 0;
+        for &block in blocks {
+            let address = block.addr();
+            if current.is_none() || address.wrapping_sub(base) >= len {
+                held[at].1 = pages;
+                let id = find(all, class, address);
+                at = id as usize % HELD;
+                if held[at].0 != id {
+                    let (old, pages) = core::mem::replace(&mut held[at], (id, 0));
+                    self.put_down(all, old, cut, pages, page_log2, &mut flushed);
                 }
-                let Some(number) = cut.number_of(offset) else {
-                    misuse::stop("a freed address is not where a block begins");
-                };
-                if span.blocks.put(number).is_err() {
-                    misuse::stop("a block was freed twice");
-                }
-                pages |= Span::pages_of(cut, number, page_log2);
-                count += 1;
+                pages = held[at].1;
+                // SAFETY: 1. a span of this class, so of this shelf, whose lock is held; the
+                // reference before is not used again.
+                let span = unsafe { span(all, id) };
+                base = span.base.addr().get();
+                current = Some(span);
             }
-            self.live -= count;
-            let became_idle = span.put(cut, pages, page_log2);
-            self.idle += became_idle;
-            flushed.grew += became_idle << page_log2;
-            rest = &rest[count..];
-            self.settle(all, span, cut);
-            if span.is_empty() {
-                self.unlink(all, span);
-                if self.open == [NONE; LISTS] {
-                    self.settle(all, span, cut);
-                } else {
-                    self.leave(all, span, &mut flushed.empty);
-                    if span.pages == 0 {
-                        flushed.grew += len;
-                    }
-                }
+            let Some(span) = &mut current else { break };
+            let Some(number) = cut.number_of(address - base) else {
+                misuse::stop("a freed address is not where a block begins");
+            };
+            if span.blocks.put(number).is_err() {
+                misuse::stop("a block was freed twice");
             }
+            pages |= Span::pages_of(cut, number, page_log2);
+        }
+        held[at].1 = pages;
+        self.figures.live -= blocks.len();
+        for (id, pages) in held {
+            self.put_down(all, id, cut, pages, page_log2, &mut flushed);
         }
         flushed
     }
 
+    /// A span got blocks back that lie on `pages`: finds those that are idle now, and its place.
+    fn put_down(
+        &mut self,
+        all: &Territories,
+        id: SpanId,
+        cut: Cut,
+        pages: u64,
+        page_log2: u32,
+        flushed: &mut Flushed,
+    ) {
+        if id == NONE {
+            return;
+        }
+        // SAFETY: 1. a span of this shelf, whose lock is held.
+        let span = unsafe { span(all, id) };
+        let became_idle = span.put(cut, pages, page_log2);
+        self.figures.idle += became_idle;
+        flushed.grew += became_idle << page_log2;
+        self.settle(all, span, cut);
+        if span.pages == 0 && span.is_empty() && self.others_open(id) {
+            // Nobody could say what it keeps.
+            self.unlink(all, span);
+            self.leave(all, span, &mut flushed.left);
+            flushed.grew += cut.offset_of(cut.blocks());
+        }
+    }
+
+    /// Whether a span other than `id` has free blocks.
+    fn others_open(&self, id: SpanId) -> bool {
+        self.open.iter().any(|&first| first != NONE && first != id)
+    }
+
     /// Takes a span without a live block out for good and links it to `chain`.
     fn leave(&mut self, all: &Territories, span: &mut Span, chain: &mut SpanId) {
-        self.idle -= span.idle.count_ones() as usize;
+        self.figures.idle -= span.idle.count_ones() as usize;
         if span.queued {
             self.dequeue(all, span);
         }
@@ -208,17 +283,14 @@ impl Lists {
         *chain = span.id;
     }
 
-    /// Takes out the span without a live block that was kept, if there is one.
+    /// Takes out the spans without a live block, linked by `next`.
     pub(crate) fn take_empty(&mut self, all: &Territories) -> SpanId {
         let mut chain = NONE;
-        let id = self.open[LISTS - 1];
-        if id != NONE {
+        while self.open[usize::from(EMPTY)] != NONE {
             // SAFETY: 1. in a list of this shelf, whose lock is held.
-            let span = unsafe { span(all, id) };
-            if span.is_empty() {
-                self.unlink(all, span);
-                self.leave(all, span, &mut chain);
-            }
+            let span = unsafe { span(all, self.open[usize::from(EMPTY)]) };
+            self.unlink(all, span);
+            self.leave(all, span, &mut chain);
         }
         chain
     }
@@ -228,15 +300,18 @@ impl Lists {
         // SAFETY: 1. just cut, in the caller's hand alone.
         let span = unsafe { span(all, id) };
         span.list = FULL;
-        self.idle += span.idle.count_ones() as usize;
+        self.figures.idle += span.idle.count_ones() as usize;
         self.settle(all, span, span.cut());
     }
 
     /// Puts a span in the list that its free blocks call for, and in the queue if it has idle pages.
     fn settle(&mut self, all: &Territories, span: &mut Span, cut: Cut) {
-        let (free, blocks) = (span.blocks.left() * QUARTERS, cut.blocks());
-        let list = if free == 0 {
+        let (left, blocks) = (span.blocks.left(), cut.blocks());
+        let free = left * QUARTERS;
+        let list = if left == 0 {
             FULL
+        } else if left == blocks {
+            EMPTY
         } else {
             u8::from(free > blocks) + u8::from(free > 2 * blocks) + u8::from(free > 3 * blocks)
         };
@@ -252,6 +327,7 @@ impl Lists {
                 }
                 self.open[usize::from(list)] = span.id;
             }
+            self.figures.empty += usize::from(list == EMPTY);
             span.list = list;
         }
         self.requeue(all, span);
@@ -273,6 +349,7 @@ impl Lists {
                 (*all.span(span.prev).as_ptr()).next = span.next;
             }
         }
+        self.figures.empty -= usize::from(span.list == EMPTY);
         span.list = FULL;
     }
 
@@ -338,7 +415,7 @@ impl Lists {
                 let mask = u64::MAX >> (64 - pages.len()) << pages.start;
                 span.idle &= !mask;
                 span.gone |= mask;
-                self.idle -= pages.len();
+                self.figures.idle -= pages.len();
                 bytes += len;
             }
             self.requeue(all, span);
@@ -358,8 +435,8 @@ impl Lists {
         }
     }
 
-    pub(crate) fn figures(&self) -> (usize, usize) {
-        (self.live, self.idle)
+    pub(crate) fn figures(&self) -> Figures {
+        self.figures
     }
 }
 

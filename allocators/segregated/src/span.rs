@@ -58,14 +58,27 @@ pub(crate) struct Span {
 static_assertions::const_assert_eq!(size_of::<Span>(), 128);
 static_assertions::const_assert_eq!(core::mem::offset_of!(Span, blocks), 56);
 
+/// What taking blocks changed, in pages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Change {
+    /// Idle no longer.
+    pub(crate) idle: usize,
+    /// Without contents before.
+    pub(crate) fresh: usize,
+    /// Of these, those that had been given back.
+    pub(crate) again: usize,
+}
+
 impl Span {
-    /// A span of free blocks at `base`, of whose frames `contents` have contents.
+    /// A span of free blocks at `base`, of whose frames `contents` have contents and `gone` had been
+    /// purged.
     pub(crate) fn new(
         base: NonNull<u8>,
         class: usize,
         id: SpanId,
         page: usize,
         contents: u64,
+        gone: u64,
     ) -> Self {
         let mut blocks = Occupancy::none();
         blocks.fill(class::cut(class).blocks());
@@ -73,19 +86,17 @@ impl Span {
         let whole = base.addr().get().is_multiple_of(page) && len.is_multiple_of(page);
         let pages = if whole { len / page } else { 0 };
         let frames = page / FRAME;
-        let idle = if frames == 1 {
-            contents
-        } else {
-            (0..pages)
-                .filter(|page| {
-                    contents >> (page * frames) & (u64::MAX >> (64 - frames.min(64))) != 0
-                })
-                .fold(0, |idle, page| idle | 1 << page)
+        let of_pages = |of_frames: u64| match frames {
+            1 => of_frames,
+            _ => (0..pages)
+                .filter(|page| of_frames >> (page * frames) & ones(frames) != 0)
+                .fold(0, |bits, page| bits | 1 << page),
         };
+        let idle = of_pages(contents);
         Self {
             base,
             idle,
-            gone: 0,
+            gone: of_pages(gone) & !idle,
             id,
             next: NONE,
             prev: NONE,
@@ -129,15 +140,27 @@ impl Span {
         self.idle | self.gone != 0
     }
 
-    /// Notes that blocks were just taken, up to number `last`, which lie on `pages`. Answers how many
-    /// pages are idle no longer, and how many are back that were gone.
+    /// Notes that blocks were just taken, up to number `last`, which lie on `pages`.
     #[inline]
-    pub(crate) fn taken(&mut self, last: usize, pages: u64) -> (usize, usize) {
-        self.carved = self.carved.max(last as u16 + 1);
-        let (idle, gone) = (self.idle & pages, self.gone & pages);
+    pub(crate) fn taken(&mut self, cut: Cut, last: usize, pages: u64, page_log2: u32) -> Change {
+        let mut new = self.gone & pages;
+        let again = new.count_ones() as usize;
+        if last >= usize::from(self.carved) {
+            if self.pages != 0 {
+                // From the page behind the last one that is known to have been touched.
+                let before = cut.offset_of(self.carved.into());
+                let first = (before + (1 << page_log2) - 1) >> page_log2;
+                let end = (cut.offset_of(last + 1) - 1) >> page_log2;
+                if first <= end {
+                    new |= u64::MAX >> (63 - end) & u64::MAX << first & !self.idle;
+                }
+            }
+            self.carved = last as u16 + 1;
+        }
+        let idle = self.idle & pages;
         self.idle &= !pages;
         self.gone &= !pages;
-        (idle.count_ones() as usize, gone.count_ones() as usize)
+        Change { idle: idle.count_ones() as usize, fresh: new.count_ones() as usize, again }
     }
 
     /// Notes that blocks were just put back that lie on `pages`. Answers how many became idle.
@@ -174,6 +197,11 @@ impl Span {
         carved & !widened(self.gone, wide) | widened(self.idle, wide)
     }
 
+    /// Which of the span's frames were given back and not taken from since.
+    pub(crate) fn gone_frames(&self, page_log2: u32) -> u64 {
+        widened(self.gone, page_log2 - FRAME.trailing_zeros())
+    }
+
     /// The next run of idle pages from `from` on.
     pub(crate) fn idle_pages(&self, from: u32) -> Option<Range<u32>> {
         runs(self.idle, from)
@@ -188,6 +216,21 @@ fn widened(pages: u64, wide: u32) -> u64 {
     (0..64)
         .filter(|frame| pages >> (frame >> wide) & 1 == 1)
         .fold(0, |bits, frame| bits | 1 << frame)
+}
+
+/// The lowest `count` bits.
+fn ones(count: usize) -> u64 {
+    u64::MAX >> (64 - count.min(64))
+}
+
+/// The runs of ones in `bits`.
+pub(crate) fn ranges(bits: u64) -> impl Iterator<Item = Range<usize>> {
+    let mut from = 0;
+    core::iter::from_fn(move || {
+        let run = runs(bits, from)?;
+        from = run.end;
+        Some(run.start as usize..run.end as usize)
+    })
 }
 
 /// The first run of ones in `bits` that begins at `from` or later.
@@ -226,6 +269,7 @@ mod tests {
                 0,
                 FRAME,
                 0,
+                0,
             );
             let mut taken = std::vec::Vec::new();
             let mut idle = 0;
@@ -240,7 +284,7 @@ mod tests {
                         pages |= Span::pages_of(cut, n, 12);
                     });
                     let last = got.last().copied().unwrap_or(0);
-                    idle -= span.taken(last.into(), pages).0;
+                    idle -= span.taken(cut, last.into(), pages, 12).idle;
                     taken.extend(got);
                 } else {
                     let number = taken.swap_remove(dice / 8 % taken.len());

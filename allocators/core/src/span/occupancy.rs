@@ -111,6 +111,14 @@ impl Occupancy {
     #[inline]
     pub fn all_free(&self, blocks: Range<usize>) -> bool {
         let mut from = blocks.start;
+        if blocks.len() <= 64 && from < blocks.end {
+            // One look, at the one or two words that have them.
+            let (word, bit) = (from / 64, from % 64);
+            let low = self.free[word] >> bit;
+            let next = self.free.get(word + 1).copied().unwrap_or(0);
+            let mask = ones(blocks.len());
+            return (low | next << 1 << (63 - bit)) & mask == mask;
+        }
         while from < blocks.end {
             let (word, bit) = (from / 64, from % 64);
             let count = (64 - bit).min(blocks.end - from);

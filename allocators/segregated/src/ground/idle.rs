@@ -52,13 +52,14 @@ impl Ground {
     }
 
     /// Takes idle frames in hand for purging, whole regions and long runs first: about
-    /// `frames` of them. They count as used until [`Ground::purged`].
+    /// `frames` of them, each run with the number of idle ones. They count as used until
+    /// [`Ground::purged`].
     pub(crate) fn pick_idle(
         &mut self,
         all: &Territories,
         page: usize,
         frames: usize,
-        out: &mut [Run; BATCH],
+        out: &mut [(Run, usize); BATCH],
     ) -> usize {
         let (mut picked, mut left) = (0, frames);
         // Regions in the order of their idle frames; at a page above a frame the best one may have
@@ -92,7 +93,7 @@ impl Ground {
                 self.used += range.len();
                 left = left.saturating_sub(idle);
                 let frame = region * FRAMES + range.start;
-                out[picked] = Run { territory: number, frame, frames: range.len() };
+                out[picked] = (Run { territory: number, frame, frames: range.len() }, idle);
                 picked += 1;
             }
         }
@@ -107,9 +108,7 @@ impl Ground {
             if contents != Contents::Zero {
                 self.zeroed = false;
             }
-            let (table, _) = tables(&all.get(run.territory), run.frame / FRAMES);
-            let start = run.frame % FRAMES;
-            table.purged.insert(start..start + run.frames);
+            self.note_purged(all, run, 0..run.frames);
         }
     }
 }

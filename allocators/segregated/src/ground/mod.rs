@@ -41,8 +41,9 @@ pub(crate) struct Taken {
     pub(crate) zero: bool,
     /// Bytes of it that had been purged.
     pub(crate) purged: usize,
-    /// Which of its first 64 frames have contents.
+    /// Which of its first 64 frames have contents, and which had been purged.
     pub(crate) contents: u64,
+    pub(crate) gone: u64,
     /// Bytes of it without contents: touching them takes new memory from the system.
     pub(crate) fresh: usize,
 }
@@ -121,13 +122,15 @@ impl Ground {
         self.states[territory].as_ref().map_or(0, |state| state.regions)
     }
 
-    /// Takes `frames` neighbouring frames, 512 at most, the first at a multiple of `align` frames.
+    /// Takes `frames` neighbouring frames, 512 at most, the first at a multiple of `align` frames;
+    /// without `new_memory` only such as have contents.
     pub(crate) fn take<S: Source<Address = NonNull<u8>>>(
         &mut self,
         source: &S,
         all: &Territories,
         frames: usize,
         align: usize,
+        new_memory: bool,
     ) -> Result<Taken, Exhausted> {
         debug_assert!(frames > 0 && frames <= FRAMES);
         // Frames with contents first: others would be new memory from the system.
@@ -140,6 +143,9 @@ impl Ground {
             if let Ok(start) = table.idle.complement().find_gap(frames, align, phase) {
                 return self.take_at(source, all, number, region, start..start + frames);
             }
+        }
+        if !new_memory {
+            return Err(Exhausted);
         }
         loop {
             if let Some((number, region)) = self.densest(all, frames, 0) {
@@ -196,6 +202,7 @@ impl Ground {
         state.parts.frames.commit(source, (frame + frames) * FRAME, step)?;
         let (table, summary) = tables(&territory, region);
         let contents = table.idle.window(range.clone());
+        let gone = table.purged.window(range.clone());
         let (idle, purged) = table.take(range, summary);
         self.idle -= idle;
         self.used += frames;
@@ -205,6 +212,7 @@ impl Ground {
             zero: idle == 0 && self.zeroed && S::ZEROED,
             purged: purged * FRAME,
             contents,
+            gone,
             fresh: (frames - idle) * FRAME,
         })
     }
@@ -228,6 +236,13 @@ impl Ground {
             return None;
         }
         self.take_at(source, all, run.territory, region, start..start + frames).ok()
+    }
+
+    /// Remembers which frames of a run that was just taken back, `touched` or not, had been purged.
+    pub(crate) fn note_purged(&mut self, all: &Territories, run: Run, gone: Range<usize>) {
+        let (region, start) = (run.frame / FRAMES, run.frame % FRAMES);
+        let (table, _) = tables(&all.get(run.territory), region);
+        table.purged.insert(start + gone.start..start + gone.end);
     }
 
     /// Takes a run back. `touched` says which of its frames have contents, as ranges from its start.

@@ -1,7 +1,8 @@
 //! How many blocks a stock may hold.
 //!
-//! It starts small, doubles while it keeps running empty or over, and is halved when the thread's
-//! slow path comes round and finds that nothing happened in it since it last came.
+//! It starts small, doubles while it keeps running empty or over within few visits to the slow path,
+//! and is halved when nothing happened in it for many. How few and how many depends on what its
+//! blocks would cost: a stock of large blocks has to be asked for often.
 
 use crate::class;
 
@@ -9,23 +10,35 @@ use crate::class;
 pub(super) const FIRST: usize = 8;
 /// Blocks that a stock ever holds, at most: with the null below, an array of 16 KiB.
 pub(super) const MOST: usize = 2047;
+/// Blocks from which on a stock does not grow that is only ever full.
+pub(super) const PASSED_ON: usize = 63;
 /// Blocks that one refill takes, at most.
 pub(super) const REFILL: usize = 512;
 /// Bytes of blocks that a stock holds at first, and ever.
-const FIRST_BYTES: usize = 4 << 10;
-const MOST_BYTES: usize = 256 << 10;
-/// Visits to the slow path between two trims, where only pages that had been given back are wanted.
-pub(super) const BETWEEN_TRIMS: u32 = 8;
+const FIRST_BYTES: usize = 2 << 10;
+/// Divided by a block's bytes: visits.
+const SOON_BYTES: usize = 64 << 10;
+const MOST_BYTES: usize = 1 << 20;
+/// Bytes in stocks that a byte of new memory near the heap's peak takes back.
+pub(super) const TRIMMED: usize = 4;
 /// Visits to the slow path between two looks at what is live.
 pub(super) const LOOK: u32 = 256;
-/// Bytes of blocks that the stocks of a thread may grow by, whatever is live, and however much is.
-const THREAD_BYTES: core::ops::Range<usize> = 136 << 10..2 << 20;
+/// Bytes of blocks that the stocks of a thread may grow by whatever other threads have, and ever.
+const THREAD_BYTES: core::ops::Range<usize> = 256 << 10..2 << 20;
 /// Classes that a sweep looks at, at most.
 pub(super) const SWEPT: usize = 8;
-/// Visits to the slow path of one class, one after the other, that double its stock.
-pub(super) const REPEATS: u8 = 2;
-/// Visits to the slow path of all classes between two looks at an idle one.
+/// Visits to the slow path of all classes between two looks for an idle one.
 pub(super) const SWEEP: u32 = 16;
+
+/// Visits to the slow path of all classes between two to the one of `class` that double its stock.
+pub(super) fn soon(class: usize) -> u16 {
+    (SOON_BYTES / class::cut(class).block_len()).clamp(4, 1024) as u16
+}
+
+/// Visits to the slow path of all classes after which a stock is idle that had none of them.
+pub(super) fn long(class: usize) -> u16 {
+    16 * soon(class)
+}
 
 /// Blocks that the stock of `class` holds at first.
 pub(super) fn first(class: usize) -> usize {
@@ -37,9 +50,16 @@ pub(super) fn most(class: usize) -> usize {
     (MOST_BYTES / class::cut(class).block_len()).clamp(2, MOST)
 }
 
-/// Bytes of blocks that the stocks of a thread may grow by while `live` bytes are in use.
-pub(super) fn most_bytes(live: usize) -> usize {
-    (live / 8).clamp(THREAD_BYTES.start, THREAD_BYTES.end)
+/// Whether a thread's stocks may grow to `bytes`, where those of all threads come to `all` then and
+/// the heap's high mark is `high`.
+pub(super) fn may_grow(bytes: usize, all: usize, high: usize) -> bool {
+    bytes <= THREAD_BYTES.start || (bytes <= THREAD_BYTES.end && all <= high / 4 * 3)
+}
+
+/// Bytes of blocks in stocks that ended threads leave for the next ones, where the heap's high mark
+/// is `high`.
+pub(super) fn most_left(high: usize) -> usize {
+    (high / 4).clamp(64 << 10, 2 << 20)
 }
 
 /// The bound after `now`: arrays are powers of two, and hold a null besides the blocks.

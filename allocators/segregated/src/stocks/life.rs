@@ -54,12 +54,20 @@ impl State {
 /// library runs.
 const REARMS: u8 = 2;
 
-/// All threads with stocks.
-struct Registry(*mut Thread);
-// SAFETY: the list is reached under the lock; threads outlive their membership.
+/// All stocks: those of threads, and those that threads left behind.
+struct Registry {
+    threads: *mut Thread,
+    /// Stocks of threads that ended, for the next ones that begin: linked by `next`.
+    left: *mut Thread,
+    /// Bytes of their blocks.
+    left_bytes: usize,
+}
+// SAFETY: the lists are reached under the lock; threads outlive their membership.
 unsafe impl Send for Registry {}
-static REGISTRY: Guarded<Registry, FutexLock> =
-    Guarded::new(FutexLock::new(), Registry(ptr::null_mut()));
+static REGISTRY: Guarded<Registry, FutexLock> = Guarded::new(
+    FutexLock::new(),
+    Registry { threads: ptr::null_mut(), left: ptr::null_mut(), left_bytes: 0 },
+);
 
 static HOOK: ExitHook = ExitHook::new(thread_ends);
 
@@ -75,52 +83,111 @@ pub(super) fn thread(stocks: &Stocks) -> Option<&mut Thread> {
     unsafe { state.thread.get().as_mut() }
 }
 
-/// Gives this thread stocks.
+/// Gives this thread stocks: those that an ended one left, or new ones.
 #[cold]
 fn arm(stocks: &Stocks) {
     let state = &stocks.state;
     state.phase.set(Phase::Arming);
-    let all = &HEAP.territories;
-    let len = size_of::<Thread>();
-    let Ok(scrap) = HEAP.ground.with(|ground| ground.take_scrap(&HEAP.source, all, len)) else {
+    pin();
+    let Some(at) = REGISTRY.with(take_left).or_else(new_thread) else {
         state.phase.set(Phase::Fresh);
         return;
     };
-    let thread = scrap.cast::<Thread>();
-    pin();
     // SAFETY: the value is a thread's slow side, as the hook expects, and the code stays: `pin`.
-    if !unsafe { HOOK.arm(thread.cast::<c_void>()) } {
-        // SAFETY: 1. just taken.
-        HEAP.ground.with(|ground| unsafe { ground.put_scrap(scrap, len) });
+    if !unsafe { HOOK.arm(at.cast::<c_void>()) } {
+        // SAFETY: 1. in nobody's hand but ours.
+        unsafe { drop_left(at) };
         state.phase.set(Phase::Fresh);
         return;
     }
-    let cold = Cold { base: ptr::null_mut(), scrap: 0, bound: 0, visits: 0, fresh: false };
+    // SAFETY: ours alone until it is in the registry.
+    let thread = unsafe { &mut *at.as_ptr() };
+    thread.stocks = stocks;
+    for class in (0..CLASSES).filter(|class| !thread.cold[*class].base.is_null()) {
+        thread.set(class, thread.left[class].into());
+    }
+    REGISTRY.with(|registry| {
+        thread.prev = ptr::null_mut();
+        thread.next = registry.threads;
+        // SAFETY: members of the registry are there until they leave it, under this lock.
+        if let Some(first) = unsafe { registry.threads.as_mut() } {
+            first.prev = at.as_ptr();
+        }
+        registry.threads = at.as_ptr();
+    });
+    state.thread.set(at.as_ptr());
+    state.phase.set(Phase::Armed);
+}
+
+/// Stocks without a block, in a scrap.
+fn new_thread() -> Option<NonNull<Thread>> {
+    let (all, len) = (&HEAP.territories, size_of::<Thread>());
+    let scrap = HEAP.ground.with(|ground| ground.take_scrap(&HEAP.source, all, len)).ok()?;
+    let thread = scrap.cast::<Thread>();
+    let cold = Cold { base: ptr::null_mut(), scrap: 0, bound: 0, last: 0, took: false };
     let at = thread.as_ptr();
     // SAFETY: a scrap of this length, ours alone. The arrays are written when they are used.
     unsafe {
-        (&raw mut (*at).stocks).write(stocks);
+        (&raw mut (*at).stocks).write(ptr::null());
+        (&raw mut (*at).next).write(ptr::null_mut());
         (&raw mut (*at).prev).write(ptr::null_mut());
         (&raw mut (*at).cold).write([cold; CLASSES]);
+        (&raw mut (*at).left).write([0; CLASSES]);
         (&raw mut (*at).run).write(ptr::null_mut());
         (&raw mut (*at).run_len).write(0);
         (&raw mut (*at).bytes).write(0);
         (&raw mut (*at).visits).write(0);
-        (&raw mut (*at).trimmed).write(0);
         (&raw mut (*at).hand).write(0);
+        (&raw mut (*at).trim_hand).write(0);
+        (&raw mut (*at).grown).write(0);
     }
-    REGISTRY.with(|registry| {
-        // SAFETY: members of the registry are there until they leave it, under this lock.
-        unsafe {
-            (&raw mut (*at).next).write(registry.0);
-            if let Some(first) = registry.0.as_mut() {
-                first.prev = at;
-            }
+    Some(thread)
+}
+
+/// Stocks that a thread left behind.
+fn take_left(registry: &mut Registry) -> Option<NonNull<Thread>> {
+    let at = NonNull::new(registry.left)?;
+    // SAFETY: members of the registry are there, and change under this lock only.
+    let thread = unsafe { &*at.as_ptr() };
+    registry.left = thread.next;
+    registry.left_bytes -= thread.left_bytes();
+    Some(at)
+}
+
+/// Flushes stocks of threads that ended, until `bytes` of blocks went.
+pub(crate) fn flush_left(mut bytes: usize) {
+    while bytes != 0
+        && let Some(at) = REGISTRY.with(take_left)
+    {
+        // SAFETY: ours alone: just taken out.
+        bytes = bytes.saturating_sub(unsafe { at.as_ref() }.left_bytes());
+        // SAFETY: 1. just taken out.
+        unsafe { drop_left(at) };
+    }
+}
+
+/// Gives stocks back, with their blocks.
+///
+/// # Safety
+///
+/// 1. Neither a thread nor the registry has them.
+unsafe fn drop_left(at: NonNull<Thread>) {
+    // SAFETY: ours alone (1.).
+    let thread = unsafe { &mut *at.as_ptr() };
+    for class in 0..CLASSES {
+        let (cold, len) = (thread.cold[class], usize::from(thread.left[class]));
+        if len != 0 {
+            // SAFETY: above its null the array holds that many blocks.
+            HEAP.flush(class, unsafe { core::slice::from_raw_parts(cold.base.add(1), len) });
         }
-        registry.0 = at;
-    });
-    state.thread.set(at);
-    state.phase.set(Phase::Armed);
+        if cold.scrap != 0 {
+            give_scrap(cold);
+        }
+    }
+    // Relaxed: a sum that is right when nobody is counting.
+    HEAP.stocked.fetch_sub(thread.bytes, Ordering::Relaxed);
+    // SAFETY: 1. from `new_thread`; nobody has it any more.
+    HEAP.ground.with(|ground| unsafe { ground.put_scrap(at.cast(), size_of::<Thread>()) });
 }
 
 /// Keeps the library that this code is in loaded: the hook calls into it.
@@ -141,34 +208,9 @@ unsafe extern "C" fn thread_ends(_thread: *mut c_void) {
         let state = &stocks.state;
         let at = state.thread.replace(ptr::null_mut());
         state.phase.set(Phase::Arming);
-        // SAFETY: made by `arm`, and reachable by this thread alone.
-        if let Some(thread) = unsafe { at.as_mut() } {
-            thread.flush();
-            for class in 0..CLASSES {
-                let stock = thread.stock(class);
-                stock.top.store(Stock::nothing(), Ordering::Relaxed);
-                stock.limit.store(Stock::nothing(), Ordering::Relaxed);
-            }
-            REGISTRY.with(|registry| {
-                // SAFETY: as in `arm`.
-                unsafe {
-                    match thread.prev.as_mut() {
-                        Some(prev) => prev.next = thread.next,
-                        None => registry.0 = thread.next,
-                    }
-                    if let Some(next) = thread.next.as_mut() {
-                        next.prev = thread.prev;
-                    }
-                }
-            });
-            for cold in thread.cold.iter().filter(|cold| cold.scrap != 0) {
-                give_scrap(*cold);
-            }
-            if let Some(scrap) = NonNull::new(at.cast::<u8>()) {
-                let len = size_of::<Thread>();
-                // SAFETY: 1. from `arm`; nobody has it any more.
-                HEAP.ground.with(|ground| unsafe { ground.put_scrap(scrap, len) });
-            }
+        if let Some(at) = NonNull::new(at) {
+            // SAFETY: made by `arm`, and reachable by this thread alone.
+            unsafe { leave(&mut *at.as_ptr()) };
         }
         #[cfg(feature = "stats")]
         {
@@ -182,10 +224,53 @@ unsafe extern "C" fn thread_ends(_thread: *mut c_void) {
     });
 }
 
-/// Calls back with the class and number of the blocks in every thread's stocks, racily.
+/// Takes a thread's stocks out of its hands, and keeps them for the next thread if that is not much.
+fn leave(thread: &mut Thread) {
+    thread.put_run();
+    for class in 0..CLASSES {
+        thread.left[class] = thread.len(class) as u16;
+        let stock = thread.stock(class);
+        stock.top.store(Stock::nothing(), Ordering::Relaxed);
+        stock.limit.store(Stock::nothing(), Ordering::Relaxed);
+    }
+    let bytes = thread.left_bytes();
+    let at = NonNull::from(&mut *thread);
+    let kept = REGISTRY.with(|registry| {
+        // SAFETY: members of the registry are there until they leave it, under this lock.
+        unsafe {
+            match thread.prev.as_mut() {
+                Some(prev) => prev.next = thread.next,
+                None => registry.threads = thread.next,
+            }
+            if let Some(next) = thread.next.as_mut() {
+                next.prev = thread.prev;
+            }
+        }
+        thread.stocks = ptr::null();
+        let keeps = registry.left_bytes + bytes <= adapt::most_left(HEAP.resident.high());
+        if keeps {
+            thread.next = registry.left;
+            registry.left = at.as_ptr();
+            registry.left_bytes += bytes;
+        }
+        keeps
+    });
+    if !kept {
+        // SAFETY: 1. out of the registry, and its thread ends.
+        unsafe { drop_left(at) };
+    }
+}
+
+/// Calls back with the class and number of the blocks in all stocks, those of other threads racily.
 pub(crate) fn stocked(mut visit: impl FnMut(usize, usize)) {
     REGISTRY.with(|registry| {
-        let mut at = registry.0;
+        let mut left = registry.left;
+        // SAFETY: members of the registry are there, and change under this lock only.
+        while let Some(thread) = unsafe { left.as_ref() } {
+            thread.left.iter().enumerate().for_each(|(class, blocks)| visit(class, (*blocks).into()));
+            left = thread.next;
+        }
+        let mut at = registry.threads;
         // SAFETY: members of the registry are there while the lock is held. Of what another thread
         // may be writing only its atomics are read, and its arrays' bases by volatile.
         while !at.is_null() {
@@ -245,7 +330,7 @@ pub(crate) mod requested {
         REGISTRY.with(|registry| {
             // Relaxed, all: a figure of no certain moment.
             let mut total = REQUESTED.load(Ordering::Relaxed);
-            let mut at = registry.0;
+            let mut at = registry.threads;
             while !at.is_null() {
                 // SAFETY: members of the registry are there while the lock is held.
                 unsafe {

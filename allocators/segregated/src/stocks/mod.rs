@@ -27,7 +27,7 @@ use crate::class::CLASSES;
 
 #[cfg(feature = "stats")]
 pub(crate) use life::requested;
-pub(crate) use life::stocked;
+pub(crate) use life::{flush_left, stocked};
 pub(crate) use slow::{
     flush_this_thread, put_large, put_slow, resize_large, take_large, take_slow,
 };

@@ -6,11 +6,12 @@ use core::ptr::{self, NonNull};
 use strata_core::misuse;
 use strata_core::sync::Ordering;
 
-use super::life::thread;
+use super::life::{flush_left, thread};
 use super::{STOCKS, adapt};
-use crate::class::FRAME;
+use crate::class::{CLASSES, FRAME};
 use crate::large;
 use crate::process::HEAP;
+use crate::resident::Grown;
 
 /// A block of `class` where the stock has none; null where the system has no more.
 #[cold]
@@ -20,7 +21,7 @@ pub(crate) fn take_slow(class: usize) -> *mut u8 {
         let Some(thread) = thread(stocks) else {
             return HEAP.take_one(class);
         };
-        thread.visit(class);
+        thread.visit(class, true);
         if thread.len(class) != 0 {
             // Arming the stock made the C library free a block, say.
             let len = thread.len(class);
@@ -33,23 +34,19 @@ pub(crate) fn take_slow(class: usize) -> *mut u8 {
         // SAFETY: the array has room for the bound above its null.
         let room = unsafe { core::slice::from_raw_parts_mut(cold.base.add(1), want) };
         room.fill(ptr::null_mut());
-        let (got, fresh) = HEAP.refill(class, room);
+        let (got, grown) = HEAP.refill(class, room);
         if got == 0 {
             // The last resort: what this thread keeps, and spans that are kept without a block.
             thread.flush();
+            flush_left(usize::MAX);
             return HEAP.take_one(class);
         }
         // The lowest address goes first.
         room[..got].reverse();
         let block = room[got - 1];
         thread.set(class, got - 1);
-        let again =
-            fresh.again != 0 && thread.visits.wrapping_sub(thread.trimmed) >= adapt::BETWEEN_TRIMS;
-        if fresh.first != 0 || again {
-            // New memory from the system: what other stocks hold would pin memory beside it.
-            thread.trim(Some(class));
-        }
-        HEAP.make_up(class, fresh);
+        thread.trim_near_peak(class, grown);
+        HEAP.make_up(class, grown.excess);
         block
     })
 }
@@ -67,7 +64,7 @@ pub(crate) unsafe fn put_slow(class: usize, block: *mut u8) {
             HEAP.flush(class, &[block]);
             return;
         };
-        thread.visit(class);
+        thread.visit(class, false);
         let bound = usize::from(thread.cold[class].bound);
         if bound == 0 {
             HEAP.flush(class, &[block]);
@@ -75,7 +72,7 @@ pub(crate) unsafe fn put_slow(class: usize, block: *mut u8) {
         }
         if thread.len(class) == bound && thread.cut_to(class, bound / 2) {
             // So much is free that some went back: blocks in stocks would pin pages of it.
-            thread.trim(None);
+            thread.trim();
             if thread.cold[class].bound == 0 {
                 HEAP.flush(class, &[block]);
                 return;
@@ -111,7 +108,10 @@ pub(crate) fn take_large(layout: Layout) -> (*mut u8, bool) {
         }
     }
     match HEAP.take_large(layout) {
-        Ok((block, zero)) => (block.as_ptr(), zero),
+        Ok((block, zero, grown)) => {
+            make_up_large(grown);
+            (block.as_ptr(), zero)
+        }
         Err(_) => (ptr::null_mut(), false),
     }
 }
@@ -164,7 +164,22 @@ pub(crate) unsafe fn resize_large(
     new: Layout,
 ) -> Option<NonNull<u8>> {
     // SAFETY: 1. and 2. the caller's.
-    unsafe { HEAP.resize_large(block, layout, new) }
+    let (block, grown) = unsafe { HEAP.resize_large(block, layout, new) }?;
+    make_up_large(grown);
+    Some(block)
+}
+
+/// Makes up for a large block's new memory above the high mark.
+fn make_up_large(grown: Grown) {
+    if grown.near {
+        STOCKS.with(|stocks| {
+            // SAFETY: as in `thread`.
+            if let Some(thread) = unsafe { stocks.state.thread.get().as_mut() } {
+                thread.trim_near_peak(CLASSES, grown);
+            }
+        });
+    }
+    HEAP.make_up(CLASSES, grown.excess);
 }
 
 /// Gives this thread's stocks back.

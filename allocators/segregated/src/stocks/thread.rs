@@ -5,9 +5,11 @@ use core::ptr::{self, NonNull};
 
 use strata_core::sync::Ordering;
 
+use super::life::flush_left;
 use super::{Stock, Stocks, adapt};
 use crate::class::{self, CLASSES};
 use crate::process::HEAP;
+use crate::resident::Grown;
 
 /// A stock's slow side.
 #[derive(Clone, Copy, Debug)]
@@ -18,10 +20,10 @@ pub(super) struct Cold {
     pub(super) scrap: u16,
     /// Blocks that it may hold.
     pub(super) bound: u16,
-    /// Visits to the slow path since the bound was last changed.
-    pub(super) visits: u8,
-    /// Visited since the sweep last came by.
-    pub(super) fresh: bool,
+    /// [`Thread::visits`] at the last visit to the slow path.
+    pub(super) last: u16,
+    /// That visit found it empty, not full.
+    pub(super) took: bool,
 }
 
 /// The slow side of a thread, in a scrap. The first arrays are in it.
@@ -32,15 +34,18 @@ pub(super) struct Thread {
     pub(super) next: *mut Self,
     pub(super) prev: *mut Self,
     pub(super) cold: [Cold; CLASSES],
+    /// Blocks in each stock while no thread has them.
+    pub(super) left: [u16; CLASSES],
     /// The run that was freed last, and its bytes.
     pub(super) run: *mut u8,
     pub(super) run_len: usize,
     /// Bytes of blocks that the stocks may hold beyond their first bounds.
     pub(super) bytes: usize,
     pub(super) visits: u32,
-    /// `visits` at the last trim.
-    pub(super) trimmed: u32,
     pub(super) hand: u16,
+    pub(super) trim_hand: u16,
+    /// Bytes of new memory since the last trim.
+    pub(super) grown: usize,
     pub(super) arrays: [[*mut u8; adapt::FIRST + 1]; CLASSES],
 }
 
@@ -51,6 +56,12 @@ impl Thread {
     pub(super) fn stock(&self, class: usize) -> &Stock {
         // SAFETY: the thread's own thread-locals, which live while it is registered.
         unsafe { &(*self.stocks).classes[class] }
+    }
+
+    /// Bytes of blocks in stocks that no thread has.
+    pub(super) fn left_bytes(&self) -> usize {
+        let bytes = |(class, &blocks): (usize, &u16)| class::cut(class).block_len() * usize::from(blocks);
+        self.left.iter().enumerate().map(bytes).sum()
     }
 
     pub(super) fn len(&self, class: usize) -> usize {
@@ -87,13 +98,14 @@ impl Thread {
             // SAFETY: the first word of an array.
             unsafe { *base = ptr::null_mut() };
             let bound = adapt::first(class) as u16;
-            self.cold[class] = Cold { base, scrap: 0, bound, visits: 0, fresh: true };
+            self.cold[class] = Cold { base, scrap: 0, bound, last: self.visits as u16, took: false };
             self.set(class, 0);
         }
     }
 
-    /// Counts a visit to the slow path of a class, and lets its stock grow.
-    pub(super) fn visit(&mut self, class: usize) {
+    /// Counts a visit to the slow path of a class, which takes a block or puts one back, and lets its
+    /// stock grow.
+    pub(super) fn visit(&mut self, class: usize, takes: bool) {
         self.start(class);
         self.visits = self.visits.wrapping_add(1);
         if self.visits.is_multiple_of(adapt::SWEEP) {
@@ -102,15 +114,18 @@ impl Thread {
         if self.visits.is_multiple_of(adapt::LOOK) {
             HEAP.look();
         }
-        let cold = &mut self.cold[class];
-        cold.fresh = true;
-        cold.visits += 1;
-        if cold.visits >= adapt::REPEATS {
-            cold.visits = 0;
-            let bound = usize::from(cold.bound);
+        let now = self.visits as u16;
+        let last = core::mem::replace(&mut self.cold[class].last, now);
+        let took = core::mem::replace(&mut self.cold[class].took, takes);
+        let bound = usize::from(self.cold[class].bound);
+        // A thread that only frees passes its blocks on: many would pin pages until it frees more.
+        let of_use = takes || took || bound < adapt::PASSED_ON;
+        if of_use && now.wrapping_sub(last) <= adapt::soon(class) {
             let grown = adapt::grown(class, bound);
             let more = grown.saturating_sub(bound) * class::cut(class).block_len();
-            if grown > bound && self.bytes + more <= adapt::most_bytes(HEAP.live()) {
+            // Relaxed: a sum that is right when nobody is counting.
+            let all = HEAP.stocked.load(Ordering::Relaxed) + more;
+            if more != 0 && adapt::may_grow(self.bytes + more, all, HEAP.resident.high()) {
                 self.resize(class, grown);
             }
         }
@@ -140,26 +155,27 @@ impl Thread {
             self.cold[class].scrap = 0;
         }
         self.cold[class].bound = bound as u16;
+        let before = self.bytes;
         self.bytes += bound * class::cut(class).block_len();
         self.bytes -= usize::from(old.bound) * class::cut(class).block_len();
+        // Relaxed: see `visit`. Adding a difference that wrapped is subtracting.
+        HEAP.stocked.fetch_add(self.bytes.wrapping_sub(before), Ordering::Relaxed);
         self.set(class, len);
         if old.scrap != 0 && old.base != self.cold[class].base {
             give_scrap(old);
         }
     }
 
-    /// Looks at the next class: one that was not visited since gives back half of what it has.
+    /// Looks at the next classes: the first that was not visited for long gives back half of what it
+    /// has.
     pub(super) fn sweep(&mut self) {
+        let now = self.visits as u16;
         for _ in 0..adapt::SWEPT {
             self.hand = (self.hand + 1) % CLASSES as u16;
             let class = usize::from(self.hand);
-            let cold = &mut self.cold[class];
-            if cold.base.is_null() {
+            let cold = &self.cold[class];
+            if cold.base.is_null() || now.wrapping_sub(cold.last) <= adapt::long(class) {
                 continue;
-            }
-            if cold.fresh {
-                cold.fresh = false;
-                return;
             }
             let (first, bound) = (adapt::first(class), usize::from(cold.bound));
             if bound > first || self.len(class) > 0 {
@@ -185,17 +201,52 @@ impl Thread {
         purged
     }
 
-    /// Leaves a few blocks in every stock but one, with room for no more.
-    pub(super) fn trim(&mut self, spared: Option<usize>) {
-        self.trimmed = self.visits;
-        for class in 0..CLASSES {
-            let first = adapt::first(class);
-            if Some(class) != spared && usize::from(self.cold[class].bound) > first {
-                self.cut_to(class, first / 2);
-                self.resize(class, first);
+    /// Trims stocks other than that of `class` where the heap comes near its peak: what they hold
+    /// would pin memory beside it. How much of them depends on how much memory is new.
+    pub(super) fn trim_near_peak(&mut self, class: usize, grown: Grown) {
+        self.grown += grown.bytes;
+        if grown.near && HEAP.resident.wants_trim(self.grown) {
+            let mut rest = adapt::TRIMMED * core::mem::take(&mut self.grown);
+            for _ in 0..CLASSES {
+                self.trim_hand = (self.trim_hand + 1) % CLASSES as u16;
+                let next = usize::from(self.trim_hand);
+                if next != class {
+                    rest = rest.saturating_sub(self.trim_class(next));
+                }
+                if rest == 0 {
+                    return;
+                }
             }
+            self.put_run();
+            flush_left(rest);
+        }
+    }
+
+    /// Trims all stocks, and those that ended threads left.
+    pub(super) fn trim(&mut self) {
+        for class in 0..CLASSES {
+            self.trim_class(class);
         }
         self.put_run();
+        flush_left(usize::MAX);
+    }
+
+    /// Leaves a few blocks, with room for a few more, in a stock that was asked for of late, and none
+    /// in another. Answers how many bytes went.
+    fn trim_class(&mut self, class: usize) -> usize {
+        let cold = self.cold[class];
+        if cold.base.is_null() {
+            return 0;
+        }
+        // Even one block of a class that nobody asks for may pin a page.
+        let first = adapt::first(class);
+        let asked_for = (self.visits as u16).wrapping_sub(cold.last) <= adapt::soon(class);
+        let (len, keep) = (self.len(class), if asked_for { first / 2 } else { 0 });
+        self.cut_to(class, keep);
+        if usize::from(cold.bound) > first {
+            self.resize(class, first);
+        }
+        len.saturating_sub(keep) * class::cut(class).block_len()
     }
 
     /// Gives everything back.
