@@ -80,8 +80,8 @@ impl Budget {
         self.last_reuse = now;
         self.reused += bytes;
         let doubled = Self::floor(live) + 2 * self.learned;
-        // An eighth more than was missed: what is kept is not quite the memory that is wanted.
-        self.learned = self.learned.max(doubled.min(self.reused + self.reused / 8));
+        // A quarter more than was missed: what is kept is not quite the memory that is wanted.
+        self.learned = self.learned.max(doubled.min(self.reused + self.reused / 4));
     }
 
     /// Some time has passed.

@@ -124,10 +124,9 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             self.retire_empty();
             taken = attempt(Some(true));
         }
-        if taken.again != 0 {
-            self.ground.with(|ground| self.learn(ground, taken.again << page_log2));
-        }
-        (taken.blocks, self.resident.grow(taken.fresh << page_log2))
+        let grown = self.resident.grow(taken.fresh << page_log2);
+        self.learn(taken.again << page_log2, grown);
+        (taken.blocks, grown)
     }
 
     /// Whether a shelf has spans without a live block; racy.

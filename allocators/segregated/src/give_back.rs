@@ -10,7 +10,8 @@ use strata_core::{Contents, Source};
 use crate::budget::{FLOOR, GiveBack, SPARE};
 use crate::central::{Central, Platform};
 use crate::class::{self, CLASSES, FRAME};
-use crate::ground::{BATCH, Ground, Run};
+use crate::ground::{BATCH, Run};
+use crate::resident::Grown;
 
 /// Bytes that one call purges, at least where there are as many.
 const PURGE: usize = 1 << 20;
@@ -18,13 +19,16 @@ const PURGE: usize = 1 << 20;
 const SHARED_LOOKS: usize = 16;
 
 impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
-    /// Tells the budget that purged memory is in use again.
-    pub(crate) fn learn(&self, ground: &mut Ground, purged: usize) {
-        if P::CLOCKED && purged != 0 {
-            // Relaxed: a figure of no certain moment.
-            let live = self.live.load(Ordering::Relaxed);
-            ground.budget.wanted_again(purged, live, P::now());
-            self.limit.store(ground.budget.limit(live), Ordering::Relaxed);
+    /// Tells the budget that purged memory is in use again. Near the peak that teaches nothing: what
+    /// is purged there is what the peak would grow by.
+    pub(crate) fn learn(&self, purged: usize, grown: Grown) {
+        if P::CLOCKED && purged != 0 && !grown.near {
+            self.ground.with(|ground| {
+                // Relaxed, both: figures of no certain moment.
+                let live = self.live.load(Ordering::Relaxed);
+                ground.budget.wanted_again(purged, live, P::now());
+                self.limit.store(ground.budget.limit(live), Ordering::Relaxed);
+            });
         }
     }
 

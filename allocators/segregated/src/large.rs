@@ -110,7 +110,6 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                 let taken = ground.take(source, all, frames, align, new_memory)?;
                 settle(all, taken.run, Use::Run { frames: frames as u32 });
                 ground.runs += frames;
-                self.learn(ground, taken.purged);
                 Ok(taken)
             })
         };
@@ -122,7 +121,9 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             }
             taken => taken?,
         };
-        Ok((taken.base, taken.zero, self.resident.grow(taken.fresh)))
+        let grown = self.resident.grow(taken.fresh);
+        self.learn(taken.purged, grown);
+        Ok((taken.base, taken.zero, grown))
     }
 
     fn take_chunk(&self, layout: Layout) -> Result<(NonNull<u8>, bool, Grown), Exhausted> {
@@ -237,10 +238,11 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                     let taken = ground.take_behind(&self.source, &self.territories, run, more)?;
                     settle(&self.territories, run, Use::Run { frames: frames as u32 });
                     ground.runs += more;
-                    self.learn(ground, taken.purged);
                     Some(taken)
                 })?;
-                Some((block, self.resident.grow(taken.fresh)))
+                let grown = self.resident.grow(taken.fresh);
+                self.learn(taken.purged, grown);
+                Some((block, grown))
             }
             (None, None) => {
                 let (old, len) = (usable(layout, granule), usable(new, granule));

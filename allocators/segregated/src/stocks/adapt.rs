@@ -20,7 +20,7 @@ const FIRST_BYTES: usize = 2 << 10;
 const SOON_BYTES: usize = 64 << 10;
 const MOST_BYTES: usize = 1 << 20;
 /// Bytes in stocks that a byte of new memory near the heap's peak takes back.
-pub(super) const TRIMMED: usize = 4;
+pub(super) const TRIMMED: usize = 8;
 /// Visits to the slow path between two looks at what is live.
 pub(super) const LOOK: u32 = 256;
 /// Bytes of blocks that the stocks of a thread may grow by whatever other threads have, and ever.
@@ -53,7 +53,7 @@ pub(super) fn most(class: usize) -> usize {
 /// Whether a thread's stocks may grow to `bytes`, where those of all threads come to `all` then and
 /// the heap's high mark is `high`.
 pub(super) fn may_grow(bytes: usize, all: usize, high: usize) -> bool {
-    bytes <= THREAD_BYTES.start || (bytes <= THREAD_BYTES.end && all <= high / 4 * 3)
+    bytes <= THREAD_BYTES.start || (bytes <= THREAD_BYTES.end && all <= high)
 }
 
 /// Bytes of blocks in stocks that ended threads leave for the next ones, where the heap's high mark

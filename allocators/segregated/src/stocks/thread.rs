@@ -211,7 +211,7 @@ impl Thread {
                 self.trim_hand = (self.trim_hand + 1) % CLASSES as u16;
                 let next = usize::from(self.trim_hand);
                 if next != class {
-                    rest = rest.saturating_sub(self.trim_class(next));
+                    rest = rest.saturating_sub(self.trim_class(next, adapt::shrunk));
                 }
                 if rest == 0 {
                     return;
@@ -225,15 +225,15 @@ impl Thread {
     /// Trims all stocks, and those that ended threads left.
     pub(super) fn trim(&mut self) {
         for class in 0..CLASSES {
-            self.trim_class(class);
+            self.trim_class(class, |class, _| adapt::first(class));
         }
         self.put_run();
         flush_left(usize::MAX);
     }
 
-    /// Leaves a few blocks, with room for a few more, in a stock that was asked for of late, and none
-    /// in another. Answers how many bytes went.
-    fn trim_class(&mut self, class: usize) -> usize {
+    /// Leaves a few blocks in a stock that was asked for of late, and none in another, and gives it a
+    /// smaller bound. Answers how many bytes went.
+    fn trim_class(&mut self, class: usize, bound: fn(usize, usize) -> usize) -> usize {
         let cold = self.cold[class];
         if cold.base.is_null() {
             return 0;
@@ -244,7 +244,7 @@ impl Thread {
         let (len, keep) = (self.len(class), if asked_for { first / 2 } else { 0 });
         self.cut_to(class, keep);
         if usize::from(cold.bound) > first {
-            self.resize(class, first);
+            self.resize(class, bound(class, cold.bound.into()));
         }
         len.saturating_sub(keep) * class::cut(class).block_len()
     }
