@@ -6,6 +6,7 @@
 //! - [`mod@subject`]: the allocators under measurement.
 //! - [`script`]: a trace made ready for replay; [`child`]: the process that replays it.
 //! - kernel: workloads written in Rust, for times that a replay's overhead would hide.
+//! - scaling: what threads that share nothing cost one another.
 //! - [`run`]: the parent: which children, in which order, and what they say.
 //! - [`check`]: the judge of a checked replay.
 //! - [`results`]: rows with a versioned schema; [`report`]: the page made from them.
@@ -24,6 +25,7 @@ pub mod record;
 pub mod report;
 pub mod results;
 pub mod run;
+mod scaling;
 pub mod script;
 mod shared;
 pub mod subject;

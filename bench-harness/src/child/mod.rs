@@ -33,7 +33,8 @@ use std::time::Instant;
 ///
 /// For [`main!`](crate::main); does nothing useful in any other process.
 pub fn enter<S: Subject>(subject: &'static S) -> i32 {
-    if let Some(status) = crate::footprint::enter(subject) {
+    let others = crate::footprint::enter(subject).or_else(|| crate::scaling::enter(subject));
+    if let Some(status) = others {
         return status;
     }
     // Threads that a refusal left in the middle use the table until the process ends.
@@ -100,7 +101,7 @@ fn run<S: Subject>(subject: &'static S, table: &'static Table) -> std::io::Resul
 }
 
 /// Keeps the process on one processor, if one is named. Advice: a refusal changes nothing.
-fn stay_on(processor: i32) {
+pub(crate) fn stay_on(processor: i32) {
     if let Ok(processor) = usize::try_from(processor) {
         // SAFETY: a zeroed set is an empty set; the call reads it.
         unsafe {

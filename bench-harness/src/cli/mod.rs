@@ -5,6 +5,7 @@ mod files;
 mod footprint;
 mod replay;
 mod run;
+mod scaling;
 
 use crate::child::channel::UNUSABLE;
 use crate::error::Result;
@@ -31,6 +32,8 @@ enum Command {
     Record(crate::record::Args),
     /// Measure what allocators hold at named points of small programs, against fixed gates.
     Footprint(footprint::Args),
+    /// Measure what threads that share no block cost one another, against fixed gates.
+    Scaling(scaling::Args),
     /// Replay one workload on one subject.
     Replay(replay::Args),
     /// Draw the heap of one subject at one place of a workload, as SVG.
@@ -67,6 +70,7 @@ pub fn command(subjects: &[Entry], mode: Mode) -> ExitCode {
         Command::Run(args) => run::main(&args),
         Command::Record(args) => crate::record::main(args),
         Command::Footprint(args) => footprint::main(&args),
+        Command::Scaling(args) => scaling::main(&args),
         Command::Convert(args) => files::convert_main(&args),
         Command::Replay(args) => replay::main(&args),
         Command::Map(args) => replay::map_main(&args),

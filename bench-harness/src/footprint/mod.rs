@@ -27,6 +27,7 @@ mod spike;
 mod stage;
 mod table;
 
+pub(crate) use process::answer;
 pub(crate) use report::html;
 pub(crate) use row::{Row, judged};
 pub(crate) use run::{Options, run};

@@ -4,13 +4,14 @@ use super::job::{JOB, Job, Measured};
 use crate::child::channel::REFUSED;
 use crate::error::{Context, Result};
 use crate::run::{Arm, CHILD, signal_name};
+use serde::de::DeserializeOwned;
 use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a scenario may take beyond what it was told to.
+/// How long a child may take beyond what it was told to.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What a child found, or how it failed, in words.
@@ -18,8 +19,18 @@ pub(super) type Outcome = std::result::Result<Measured, String>;
 
 /// Runs one job in a child of its own.
 pub(super) fn measure(arm: &Arm, job: &Job) -> Result<Outcome> {
-    let name = arm.executable.display();
     let words = serde_json::to_string(job).unwrap_or_default();
+    answer(arm, &format!("{JOB}{words}"), Duration::from_secs_f64(job.minutes * 60.0))
+}
+
+/// What a child that is told `words` answers, which should take it no longer than `length`; or how
+/// it failed, in words.
+pub(crate) fn answer<T: DeserializeOwned>(
+    arm: &Arm,
+    words: &str,
+    length: Duration,
+) -> Result<std::result::Result<T, String>> {
+    let name = arm.executable.display();
     let mut command = Command::new(&arm.executable);
     command.args([CHILD, &arm.subject]).env_clear();
     for keep in ["LD_LIBRARY_PATH", "TMPDIR", "PATH"] {
@@ -27,13 +38,13 @@ pub(super) fn measure(arm: &Arm, job: &Job) -> Result<Outcome> {
             command.env(keep, value);
         }
     }
-    command.env(crate::heap::CHILD_VARIABLE.to_string_lossy().as_ref(), format!("{JOB}{words}"));
+    command.env(crate::heap::CHILD_VARIABLE.to_string_lossy().as_ref(), words);
     if let Some(library) = &arm.preload {
         command.env("LD_PRELOAD", library);
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = Ended(command.spawn().context(|| format!("cannot start {name}"))?);
-    let length = PATIENCE + Duration::from_secs_f64(job.minutes * 60.0);
+    let length = PATIENCE + length;
     let Some(said) = hear(&mut child.0, Instant::now() + length) else {
         return Ok(Err(format!("not done after {} s and killed", length.as_secs())));
     };

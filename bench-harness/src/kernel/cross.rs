@@ -10,7 +10,7 @@
 //! The two counters are written once a round, so that what is measured is the blocks' way between
 //! the threads and not the counters'.
 
-use super::room::{Room, Zero};
+use super::room::{Alone, Room, Zero};
 use super::thread::{Thread, Work};
 use super::window::{Window, give, layout, take};
 use crate::subject::Subject;
@@ -23,10 +23,6 @@ use std::sync::atomic::{
 pub(super) const ROUND: u64 = 64;
 
 const PLACES: usize = 1024;
-
-/// Alone on its cache line and the neighbour that comes with it.
-#[repr(C, align(128))]
-struct Alone<T>(T);
 
 #[repr(C)]
 struct Ring {

@@ -8,7 +8,7 @@ use std::alloc::Layout;
 
 /// A block and its bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Slot {
+pub(crate) struct Slot {
     block: *mut u8,
     bytes: usize,
 }
@@ -22,7 +22,7 @@ impl Slot {
 
     /// Puts a new block into the slot.
     #[inline(always)]
-    pub(super) fn fill<S: Subject>(&mut self, subject: &S, bytes: usize) {
+    pub(crate) fn fill<S: Subject>(&mut self, subject: &S, bytes: usize) {
         self.bytes = bytes;
         self.block = take(subject, self.layout());
     }
@@ -33,7 +33,7 @@ impl Slot {
     ///
     /// 1. The slot was filled with a block of this subject, which was not freed since.
     #[inline(always)]
-    pub(super) unsafe fn free<S: Subject>(self, subject: &S) {
+    pub(crate) unsafe fn free<S: Subject>(self, subject: &S) {
         // SAFETY: 1: by obligation 1.
         unsafe { give(subject, self.block, self.layout()) };
     }

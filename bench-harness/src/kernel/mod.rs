@@ -22,7 +22,11 @@ mod thread_churn;
 mod window;
 
 use crate::subject::Subject;
-pub(crate) use window::Window;
+pub(crate) use live::Slot;
+pub(crate) use random::{Random, to_a_kib};
+pub(crate) use room::{Alone, Room};
+pub(crate) use thread::{Thread, Work};
+pub(crate) use window::{Window, give, layout, take};
 
 /// Kernels that count as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,9 +11,11 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64};
 /// # Safety
 ///
 /// 1. All-zero bytes are a value of the type, and dropping one does nothing.
-pub(super) unsafe trait Zero {}
+pub(crate) unsafe trait Zero {}
 // SAFETY: 1: integers.
 unsafe impl Zero for u32 {}
+// SAFETY: 1: integers.
+unsafe impl Zero for u64 {}
 // SAFETY: 1: integers.
 unsafe impl Zero for AtomicU32 {}
 // SAFETY: 1: integers.
@@ -25,19 +27,27 @@ unsafe impl<T> Zero for AtomicPtr<T> {}
 // SAFETY: 1: an array of such values.
 unsafe impl<T: Zero, const N: usize> Zero for [T; N] {}
 
+/// Alone on its cache line and the neighbour that comes with it.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub(crate) struct Alone<T>(pub(crate) T);
+
+// SAFETY: 1: the value's zeros.
+unsafe impl<T: Zero> Zero for Alone<T> {}
+
 /// A `T` in a mapping of its own, at first all zero bytes.
 ///
 /// # Invariants
 ///
 /// The mapping is at least as long as a `T`, aligned to a page, and holds a `T`.
-pub(super) struct Room<T> {
+pub(crate) struct Room<T> {
     mapping: Mapping,
     holds: PhantomData<T>,
 }
 
 impl<T: Zero> Room<T> {
     /// A new one; ends the process where the system has no memory for it.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         const { assert!(align_of::<T>() <= 4096) };
         let bytes = size_of::<T>();
         let mapping = create(bytes, true).and_then(|fd| Mapping::new(fd.as_raw_fd(), bytes));

@@ -9,12 +9,12 @@ use std::ptr;
 /// # Safety
 ///
 /// 1. Nothing but the subject is asked for memory in `run`, and nothing unwinds out of it.
-pub(super) unsafe trait Work: Sync {
+pub(crate) unsafe trait Work: Sync {
     fn run(&self);
 }
 
 /// A running thread; joined at the latest when it is dropped.
-pub(super) struct Thread<'a> {
+pub(crate) struct Thread<'a> {
     handle: libc::pthread_t,
     borrows: PhantomData<&'a ()>,
 }
@@ -25,7 +25,7 @@ impl<'a> Thread<'a> {
     /// # Safety
     ///
     /// 1. The thread is joined or dropped before `'a` ends; it is never forgotten.
-    pub(super) unsafe fn start<W: Work>(work: &'a W) -> Self {
+    pub(crate) unsafe fn start<W: Work>(work: &'a W) -> Self {
         extern "C" fn enter<W: Work>(work: *mut c_void) -> *mut c_void {
             // SAFETY: `start` passes a `&W`, which by its obligation outlives the thread.
             unsafe { &*work.cast::<W>() }.run();

@@ -45,7 +45,7 @@ impl Window {
 }
 
 /// A layout of constants.
-pub(super) const fn layout(bytes: usize, align: usize) -> Layout {
+pub(crate) const fn layout(bytes: usize, align: usize) -> Layout {
     match Layout::from_size_align(bytes, align) {
         Ok(layout) => layout,
         Err(_) => panic!("a kernel's sizes are small and its alignments powers of two"),
@@ -54,7 +54,7 @@ pub(super) const fn layout(bytes: usize, align: usize) -> Layout {
 
 /// Allocates, writes one word, and lets nobody know what became of the block.
 #[inline(always)]
-pub(super) fn take<S: Subject>(subject: &S, layout: Layout) -> *mut u8 {
+pub(crate) fn take<S: Subject>(subject: &S, layout: Layout) -> *mut u8 {
     const { assert!(size_of::<usize>() <= 8) };
     debug_assert!(layout.size() >= 8 && layout.align() >= 8);
     // SAFETY: no kernel asks for 0 bytes; a block that is not null is writable for its layout, which
@@ -77,7 +77,7 @@ pub(super) fn take<S: Subject>(subject: &S, layout: Layout) -> *mut u8 {
 ///
 /// 1. `block` is live and came from [`take`] with this subject and layout.
 #[inline(always)]
-pub(super) unsafe fn give<S: Subject>(subject: &S, block: *mut u8, layout: Layout) {
+pub(crate) unsafe fn give<S: Subject>(subject: &S, block: *mut u8, layout: Layout) {
     // SAFETY: by obligation 1.
     unsafe { subject.dealloc(block, layout) };
 }

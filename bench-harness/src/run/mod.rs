@@ -7,6 +7,7 @@ mod check;
 mod compare;
 mod grid;
 mod memory;
+mod others;
 mod plan;
 mod process;
 mod progress;
@@ -26,6 +27,7 @@ pub use suite::run;
 pub use workload::At;
 
 pub(crate) use compare::table as compared_table;
+pub(crate) use others::Others;
 pub(crate) use plan::{arms, subjects, workload_names};
 pub(crate) use process::signal_name;
 pub(crate) use progress::Progress;

@@ -1,0 +1,117 @@
+//! `strata-bench scaling`.
+
+use super::run::command_line;
+use super::show;
+use crate::error::{Failure, Result};
+use crate::results::{Header, jsonl};
+use crate::scaling::{Load, Options, Row, judged, run, text};
+use clap::ValueEnum;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The words of `scaling`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Loads; all without a name.
+    #[arg(value_enum)]
+    loads: Vec<Load>,
+    /// Subjects, separated by commas: names from `subjects`, or lib:PATH.so. System is always there.
+    #[arg(long, value_delimiter = ',')]
+    alloc: Vec<String>,
+    /// Counts of threads, separated by commas, 64 at most; 1 and 2 are always there.
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=64))]
+    threads: Vec<u16>,
+    /// Children of each row; fewer than six have no interval.
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..))]
+    sittings: u16,
+    /// Rounds of each child.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+    /// Milliseconds for which a window is counted.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    millis: u16,
+    /// How often a sitting is repeated at most because others were at work meanwhile.
+    #[arg(long, default_value_t = 2)]
+    again: u16,
+    /// The subject whose gates count; without it those of every allocator but System.
+    #[arg(long, value_name = "NAME")]
+    versus: Option<String>,
+    /// End with exit code 1 where a gate fails.
+    #[arg(long)]
+    gate: bool,
+    /// Print the rows as JSON lines instead of tables.
+    #[arg(long)]
+    json: bool,
+    /// Write the rows as JSON lines.
+    #[arg(long, value_name = "FILE.jsonl")]
+    out: Option<PathBuf>,
+    /// How far the control may stray from itself where a row is judged, for tests.
+    #[arg(long, hide = true, default_value_t = crate::results::families::NOISE)]
+    noise: f64,
+}
+
+pub(super) fn main(args: &Args) -> Result<ExitCode> {
+    let all = || Load::value_variants().to_vec();
+    let options = Options {
+        loads: if args.loads.is_empty() { all() } else { args.loads.clone() },
+        subjects: args.alloc.clone(),
+        threads: args.threads.iter().map(|&threads| threads.into()).collect(),
+        sittings: args.sittings.into(),
+        rounds: args.rounds.into(),
+        millis: args.millis.into(),
+        again: args.again.into(),
+        noise: args.noise,
+        command: command_line(),
+    };
+    let (header, rows) = run(&options)?;
+    if let Some(name) = &args.versus
+        && !rows.iter().any(|row| row.subject.name == *name)
+    {
+        return Err(Failure::input(format!("{name} was not measured: name it in --alloc too")));
+    }
+    if let Some(path) = &args.out {
+        jsonl::write_whole(path, |to| lines(to, &header, &rows))?;
+    }
+    if args.json {
+        // A reader that went away is no error.
+        let _ = lines(&mut std::io::stdout().lock(), &header, &rows);
+    } else {
+        show(&text(&header, &rows))?;
+    }
+    ended(args, &rows)
+}
+
+fn lines(to: &mut dyn Write, header: &Header, rows: &[Row]) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *to, header)?;
+    to.write_all(b"\n")?;
+    for row in rows {
+        serde_json::to_writer(&mut *to, row)?;
+        to.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+/// How the command ends: a crash tells first, then, where asked for, a gate that fails.
+fn ended(args: &Args, rows: &[Row]) -> Result<ExitCode> {
+    let mut failed = 0;
+    for row in rows {
+        if let Some(how) = &row.failed {
+            eprintln!("{} under {}: {how}", row.subject.name, row.load.name());
+            failed += 1;
+        }
+    }
+    if failed > 0 {
+        return Err(Failure::subject(format!("{failed} row(s) failed; see above")));
+    }
+    if args.gate {
+        let missed = judged(rows, args.versus.as_deref());
+        for line in &missed {
+            eprintln!("{line}");
+        }
+        if !missed.is_empty() {
+            return Err(Failure::regression(format!("{} gate(s) missed", missed.len())));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

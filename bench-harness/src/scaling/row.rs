@@ -1,0 +1,142 @@
+//! What is told of one subject under one load.
+
+use super::Load;
+use crate::results::{Interval, Mode};
+use crate::subject::Description;
+use serde::{Deserialize, Serialize};
+
+/// A line of the results.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Row {
+    pub(crate) load: Load,
+    pub(crate) subject: Description,
+    pub(crate) mode: Mode,
+    pub(crate) profile: String,
+    /// How it failed, where it did.
+    pub(crate) failed: Option<String>,
+    /// Sittings in which others were at work, however often they were repeated.
+    pub(crate) disturbed: usize,
+    pub(crate) counts: Vec<Count>,
+    pub(crate) gates: Vec<Gate>,
+}
+
+/// So many threads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Count {
+    pub(crate) threads: usize,
+    /// Pairs a second of all threads, the median over sittings.
+    pub(crate) pairs: Option<f64>,
+    /// By what one thread does.
+    pub(crate) scaling: Option<Interval>,
+    /// The same of the control.
+    pub(crate) control: Option<Interval>,
+}
+
+/// A ratio with a least value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Gate {
+    pub(crate) name: String,
+    pub(crate) ratio: Option<Interval>,
+    /// The control in the subject's place.
+    pub(crate) a_a: Option<Interval>,
+    pub(crate) least: f64,
+    pub(crate) verdict: Verdict,
+}
+
+/// What follows from a gate's intervals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Verdict {
+    /// The whole interval is at or above the least value.
+    Pass,
+    /// The whole interval is below.
+    Fail,
+    /// The interval lies on both sides, or the control against itself strays: to be run again.
+    Open,
+    /// There is no interval.
+    Unknown,
+}
+
+impl Verdict {
+    /// `noise` is how far the control may stray from itself.
+    pub(super) fn of(
+        ratio: Option<&Interval>,
+        a_a: Option<&Interval>,
+        least: f64,
+        noise: f64,
+    ) -> Self {
+        let ends = |interval: &Interval| interval.low.zip(interval.high);
+        let (Some((low, high)), Some((a, b))) = (ratio.and_then(ends), a_a.and_then(ends)) else {
+            return Self::Unknown;
+        };
+        match () {
+            () if a < 1.0 - noise || b > 1.0 + noise => Self::Open,
+            () if low >= least => Self::Pass,
+            () if high < least => Self::Fail,
+            () => Self::Open,
+        }
+    }
+
+    /// In a word.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "FAIL",
+            Self::Open => "open: again",
+            Self::Unknown => "n/a",
+        }
+    }
+}
+
+impl Row {
+    /// The subject's name, with its mode where that is not the usual one.
+    pub(super) fn label(&self) -> String {
+        match self.mode {
+            Mode::Global => format!("{} (global)", self.subject.name),
+            _ => self.subject.name.clone(),
+        }
+    }
+}
+
+/// The gates that fail, in words, of `subject` or, without one, of every subject that is neither
+/// System nor a calibration subject.
+pub(crate) fn judged(rows: &[Row], subject: Option<&str>) -> Vec<String> {
+    let meant = |row: &&Row| match subject {
+        Some(name) => row.subject.name == name,
+        None => row.subject.name != "system" && !row.subject.calibration,
+    };
+    let failed = |row: &Row| {
+        let words = |gate: &Gate| {
+            let median = gate.ratio.map_or(f64::NAN, |ratio| ratio.median);
+            let (label, load, name, least) = (row.label(), row.load.name(), &gate.name, gate.least);
+            format!("{label} under {load}: {name} {median:.3}, gate ≥ {least}")
+        };
+        let failures = row.gates.iter().filter(|gate| gate.verdict == Verdict::Fail);
+        failures.map(words).collect::<Vec<_>>()
+    };
+    rows.iter().filter(meant).flat_map(failed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::families::NOISE;
+
+    fn interval(low: f64, high: f64) -> Interval {
+        Interval { median: f64::midpoint(low, high), low: Some(low), high: Some(high), pairs: 9 }
+    }
+
+    #[test]
+    fn a_whole_interval_decides_and_a_noisy_control_does_not() {
+        let (quiet, noisy) = (interval(0.99, 1.01), interval(0.9, 1.01));
+        let of = |low, high| Verdict::of(Some(&interval(low, high)), Some(&quiet), 0.95, NOISE);
+        assert_eq!(of(0.95, 1.2), Verdict::Pass);
+        assert_eq!(of(0.94, 1.2), Verdict::Open);
+        assert_eq!(of(0.5, 0.94), Verdict::Fail);
+        assert_eq!(
+            Verdict::of(Some(&interval(1.0, 1.1)), Some(&noisy), 0.95, NOISE),
+            Verdict::Open
+        );
+        assert_eq!(Verdict::of(None, Some(&quiet), 0.95, NOISE), Verdict::Unknown);
+    }
+}
