@@ -70,11 +70,17 @@ pub(super) fn figures(job: &Job, measured: &Measured, base: u64) -> Vec<Figure> 
         }
         Scenario::FreeOnly => free_only(measured, over, point("end")),
         Scenario::Soak => {
-            let slope = slope(late(&measured.curve, 0.2)).map(|bytes| bytes * 60_000.0 / MIB);
+            let by_minute = |bytes: f64| bytes * 60_000.0 / MIB;
+            let late = late(&measured.curve, 0.2);
+            let slope_of = |of: fn(&Sample) -> f64| slope(late, of).map(by_minute);
+            // What is live goes up and down with the pools: how much of a slope is that.
+            let live = slope_of(|sample| sample.live as f64);
+            let slope = slope_of(|sample| sample.dirty as f64);
             vec![
                 bytes("peak", most(&measured.curve, |sample| over(sample.dirty))),
                 bytes("most live", most(&measured.curve, |sample| sample.live as f64)),
                 Figure::new("slope", Unit::MebibytesPerMinute, slope).limited(Limit::AtMost(0.1)),
+                Figure::new("live's slope", Unit::MebibytesPerMinute, live),
                 bytes("end", point("end")),
             ]
         }
@@ -128,14 +134,14 @@ fn late(samples: &[Sample], share: f64) -> &[Sample] {
     &samples[samples.partition_point(|sample| sample.at < end * share)..]
 }
 
-/// The slope of the least-squares line, in bytes by unit of the axis.
-fn slope(samples: &[Sample]) -> Option<f64> {
+/// The slope of the least-squares line through what `of` tells, in bytes by unit of the axis.
+fn slope(samples: &[Sample], of: impl Fn(&Sample) -> f64) -> Option<f64> {
     let count = samples.len() as f64;
-    let mean = |of: fn(&Sample) -> f64| samples.iter().map(of).sum::<f64>() / count;
-    let (at, dirty) = (mean(|sample| sample.at), mean(|sample| sample.dirty as f64));
+    let at = samples.iter().map(|sample| sample.at).sum::<f64>() / count;
+    let bytes = samples.iter().map(&of).sum::<f64>() / count;
     let (mut both, mut square) = (0.0, 0.0);
     for sample in samples {
-        both += (sample.at - at) * (sample.dirty as f64 - dirty);
+        both += (sample.at - at) * (of(sample) - bytes);
         square += (sample.at - at).powi(2);
     }
     (samples.len() > 2 && square > 0.0).then(|| both / square)
@@ -162,8 +168,10 @@ mod tests {
         let mut samples: Vec<Sample> = (0..=100).map(|at| sample(f64::from(at))).collect();
         samples[3].dirty = 1 << 40;
         assert_eq!(late(&samples, 0.2).len(), 81);
-        assert!((slope(late(&samples, 0.2)).unwrap() - 5.0).abs() < 1e-9);
-        assert_eq!(slope(&samples[..1]), None);
+        assert!(
+            (slope(late(&samples, 0.2), |sample| sample.dirty as f64).unwrap() - 5.0).abs() < 1e-9
+        );
+        assert_eq!(slope(&samples[..1], |sample| sample.dirty as f64), None);
     }
 
     #[test]

@@ -194,13 +194,17 @@ const HELD: usize = 64;
 const POOLS: usize = 2;
 const POOL: usize = 8192;
 
-/// Four threads, each of which frees what the one before it allocated, and pools that work for a
-/// moment and sleep for longer.
+/// Threads of the chain: one that only allocates, one that hands on, one that only frees.
+const CHAIN: usize = 3;
+
+/// Four threads, each of which frees what the one before it allocated; a chain whose ends only
+/// allocate and only free; and pools that work for a moment and sleep for longer.
 pub(super) fn soak<S: Subject>(stage: &mut Stage<S>) -> io::Result<()> {
     let channels = [Channel::new()?, Channel::new()?, Channel::new()?, Channel::new()?];
+    let chain = [Channel::new()?, Channel::new()?];
     let held = table::<Block>(RING * HELD * BATCH)?;
     let pools = table::<Block>(POOLS * POOL)?;
-    warm(RING + POOLS)?;
+    warm(RING + CHAIN + POOLS)?;
     if !stage.begin()? {
         return Ok(());
     }
@@ -209,13 +213,17 @@ pub(super) fn soak<S: Subject>(stage: &mut Stage<S>) -> io::Result<()> {
     // As many samples as there is room for, at most one a second.
     let step = Duration::from_secs(1).min(length / 200).max(length / 4000);
     let (live, stop) = (Live::default(), AtomicBool::new(false));
-    let (live, stop, channels) = (&live, &stop, &channels);
+    let (live, stop, channels, chain) = (&live, &stop, &channels, &chain);
     std::thread::scope(|scope| {
         let start = move || {
             for (index, held) in { held }.chunks_mut(HELD * BATCH).enumerate() {
                 let work = move || ring(subject, index, channels, held, live, stop);
                 std::thread::Builder::new().spawn_scoped(scope, work)?;
             }
+            std::thread::Builder::new()
+                .spawn_scoped(scope, move || make(subject, chain, live, stop))?;
+            std::thread::Builder::new().spawn_scoped(scope, move || hand_on(chain))?;
+            std::thread::Builder::new().spawn_scoped(scope, move || end(subject, chain, live))?;
             for (index, blocks) in { pools }.chunks_mut(POOL).enumerate() {
                 let work = move || pool(subject, index, blocks, live, stop, step);
                 std::thread::Builder::new().spawn_scoped(scope, work)?;
@@ -226,7 +234,7 @@ pub(super) fn soak<S: Subject>(stage: &mut Stage<S>) -> io::Result<()> {
         // Relaxed: as in `free_only`.
         stop.store(true, Ordering::Relaxed);
         // Nobody may wait for one that has left, or was never there.
-        channels.iter().for_each(Channel::close);
+        channels.iter().chain(chain).for_each(Channel::close);
         outcome
     })?;
     stage.point("end")
@@ -254,6 +262,29 @@ fn ring<S: Subject>(
             unsafe { live.free(subject, place) };
         }
         place.copy_from_slice(&batch);
+    }
+}
+
+/// The chain's first thread, which only allocates.
+fn make<S: Subject>(subject: &S, chain: &[Channel; CHAIN - 1], live: &Live, stop: &AtomicBool) {
+    let mut random = Random::new(50);
+    while !stop.load(Ordering::Relaxed) {
+        chain[0].put(&live.allocate(subject, &mut random), || true);
+    }
+}
+
+/// Its second thread, which calls no allocator.
+fn hand_on(chain: &[Channel; CHAIN - 1]) {
+    while let Some(batch) = chain[0].take() {
+        chain[1].put(&batch, || true);
+    }
+}
+
+/// Its last thread, which only frees.
+fn end<S: Subject>(subject: &S, chain: &[Channel; CHAIN - 1], live: &Live) {
+    while let Some(batch) = chain[1].take() {
+        // SAFETY: 1. the first thread allocated them and they were handed on once.
+        unsafe { live.free(subject, &batch) };
     }
 }
 

@@ -30,7 +30,8 @@ pub(crate) enum Scenario {
     Cyclic,
     /// One thread allocates, another frees, for 3 s.
     FreeOnly,
-    /// Threads that hand blocks on in a ring, and pools that sleep, for as long as asked.
+    /// Threads that hand blocks on in a ring, a chain whose last thread only frees, and pools that
+    /// sleep, for as long as asked.
     Soak,
 }
 
@@ -73,7 +74,9 @@ impl Scenario {
                 "64 MiB of mixed blocks every 200 ms, five times; then a block of 40 KiB every 0.5 s"
             }
             Self::FreeOnly => "one thread allocates, another frees; at most 16 MiB live; 3 s",
-            Self::Soak => "4 threads in a ring and 2 pools that sleep",
+            Self::Soak => {
+                "4 threads in a ring, 3 in a chain whose last one only frees, 2 pools that sleep"
+            }
         }
     }
 
