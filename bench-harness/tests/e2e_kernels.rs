@@ -50,6 +50,10 @@ fn the_suite_times_every_kernel_and_nothing_else() {
     assert_eq!(versus.rows.len(), 27);
     // System has no peer in this run, and two rounds have no interval.
     assert!(versus.rows.iter().all(|row| row.peer.is_none() && row.verdict != Verdict::Pass));
+    let disturbed = |row: &Row| row.time.as_ref().and_then(|time| time.disturbed);
+    assert!(
+        rows.iter().all(|row| disturbed(row).is_some_and(|share| (0.0..=1.0).contains(&share)))
+    );
     let page = std::fs::read_to_string(place.path().join("report.html")).unwrap();
     assert!(page.contains("id=\"kernels\"") && page.contains("OVER FAMILIES"));
     place.run(["report", "results.jsonl", "--out", "again.html"]).fine();
@@ -69,6 +73,31 @@ fn kernels_stand_beside_what_is_replayed_and_in_none_of_its_means() {
     assert_eq!(family("pair-64"), None);
     assert_eq!(family("kernel:pair-64").as_deref(), Some("small-pair"));
     assert_eq!(family("kernel:churn-4096").as_deref(), Some("churn"));
+}
+
+#[test]
+fn a_kernel_whose_arm_strays_from_itself_gets_more_sittings() {
+    let place = Place::new();
+    // Times of next to nothing stray; the judged subject is the A/A arm.
+    let words = "run --suite kernels --workload pair-64 --alloc system,talc --versus talc --pairs 6 \
+                 --until-steady 2 --kernel-scale 0.00001";
+    place.run(words.split_whitespace()).fine();
+    let (header, rows) = jsonl::read(&place.path().join("results.jsonl")).unwrap();
+    let fact = header.provenance.iter().find(|(name, _)| name == "seconds until steady");
+    assert_eq!(fact.map(|(_, value)| &**value), Some("2"));
+    let again = rows.iter().find(|row| row.a_a).expect("an A/A arm");
+    assert_eq!(again.subject.name, "talc");
+    let count = |row: &Row| row.time.as_ref().map(|time| time.samples.len());
+    assert!(count(again) >= Some(6));
+    let interval = again.time.as_ref().and_then(|time| time.to_system).unwrap();
+    let strays = interval.low.unwrap() < 0.98 || interval.high.unwrap() > 1.02;
+    // Either it is steady after six, or there are more, and as many of every arm.
+    assert!(!strays || count(again) > Some(6), "{interval:?}");
+    assert!(rows.iter().all(|row| count(row) == count(again)));
+    // By its own line and not by System's.
+    let kernels = header.kernels.expect("a summary");
+    let own = kernels.subjects.iter().find(|means| means.a_a).expect("the arm");
+    assert_eq!(own.all.to_system, Some(interval));
 }
 
 #[test]

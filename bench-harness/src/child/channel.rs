@@ -1,7 +1,8 @@
 //! The child's words to its parent, over its standard input and output.
 //!
 //! Messages are 8 bytes: a letter and a number. The parent answers each with one byte, except the
-//! last. Plain system calls: nothing here allocates.
+//! last; only a kernel's windows have answers that differ. Plain system calls: nothing here
+//! allocates.
 
 use std::io;
 
@@ -19,6 +20,8 @@ pub(crate) enum Word {
     Paired = b'P',
     /// The purge hook was called; `number` is 1 when there is one.
     Purged = b'U',
+    /// A kernel stands before its window `number`, which [`WARM`], [`MORE`] or another answer decides.
+    Window = b'W',
     /// The end. Not answered.
     Finished = b'F',
 }
@@ -26,12 +29,21 @@ pub(crate) enum Word {
 impl Word {
     /// The word of a letter.
     pub(crate) fn of(letter: u8) -> Option<Self> {
-        use Word::{Checkpoint, Drained, Finished, Paired, Purged, Ready};
-        [Ready, Checkpoint, Drained, Paired, Purged, Finished]
+        use Word::{Checkpoint, Drained, Finished, Paired, Purged, Ready, Window};
+        [Ready, Checkpoint, Drained, Paired, Purged, Window, Finished]
             .into_iter()
             .find(|&word| word as u8 == letter)
     }
 }
+
+/// The usual answer.
+pub(crate) const GO: u8 = b'g';
+/// Answers [`Word::Window`]: warm up, then time a window.
+pub(crate) const WARM: u8 = b'w';
+/// Answers [`Word::Window`]: time a window at once.
+pub(crate) const MORE: u8 = b'm';
+/// Answers [`Word::Window`]: that was all.
+pub(crate) const END: u8 = b'e';
 
 /// Exit status of a child whose subject refused an allocation.
 pub(crate) const REFUSED: i32 = 90;
@@ -39,7 +51,7 @@ pub(crate) const REFUSED: i32 = 90;
 pub(crate) const UNUSABLE: i32 = 91;
 
 /// Says a word, and waits for the answer unless it is the last one.
-pub(crate) fn say(word: Word, number: u32) -> io::Result<()> {
+pub(crate) fn say(word: Word, number: u32) -> io::Result<u8> {
     let mut message = [0; 8];
     message[0] = word as u8;
     message[4..].copy_from_slice(&number.to_le_bytes());
@@ -54,13 +66,13 @@ pub(crate) fn say(word: Word, number: u32) -> io::Result<()> {
         }
     }
     if word == Word::Finished {
-        return Ok(());
+        return Ok(GO);
     }
     let mut answer = 0_u8;
     loop {
         // SAFETY: one byte of a local is writable.
         match unsafe { libc::read(0, (&raw mut answer).cast(), 1) } {
-            1 => return Ok(()),
+            1 => return Ok(answer),
             -1 if interrupted() => {}
             _ => return Err(io::Error::other("the parent is gone")),
         }

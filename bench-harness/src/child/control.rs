@@ -11,7 +11,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// Changes whenever the layout of this table, of scripts or of messages does, or what a kernel is.
-pub(crate) const PROTOCOL: u32 = 4;
+pub(crate) const PROTOCOL: u32 = 5;
 
 /// What a child does with its script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,9 @@ pub(crate) struct Control {
     /// The kernel to run in place of a script, counted from 1; 0 for none. Then its rounds.
     pub(crate) kernel: u64,
     pub(crate) rounds: u64,
+    /// 1 where the parent asks for a kernel's windows one by one; the results are then the last
+    /// one's.
+    pub(crate) asked: u64,
     // The results, written by the child.
     /// Nanoseconds inside the window, summed over segments.
     pub(crate) nanos: AtomicU64,
@@ -77,6 +80,10 @@ pub(crate) struct Control {
     pub(crate) active: AtomicU64,
     /// Calls of the harness's own heap inside the window.
     pub(crate) heap_calls: AtomicU64,
+    /// Nanoseconds of the reference beside a kernel's window, and how often the process lost its
+    /// processor in it.
+    pub(crate) reference: AtomicU64,
+    pub(crate) switches: AtomicU64,
     /// The last record begun (memory and check passes), or of the segment (others).
     pub(crate) record: AtomicU64,
     /// Latency samples taken.

@@ -19,10 +19,10 @@ mod touch;
 pub use control::Touch;
 
 use crate::check::{Checker, Limits};
-use crate::kernel::{self, Window};
+use crate::kernel::{self, Pace, Turn, Window, Wish};
 use crate::script::{NO_CHECKPOINT, kind};
 use crate::subject::Subject;
-use channel::{REFUSED, UNUSABLE, Word, say};
+use channel::{MORE, REFUSED, UNUSABLE, WARM, Word, say};
 use control::Table;
 use pass::{Checked, Pass, Sampled, Timed, Watched};
 use segments::Segments;
@@ -112,6 +112,29 @@ pub(crate) fn stay_on(processor: i32) {
     }
 }
 
+/// Moves the calling thread to the processor beside the one that it is kept on, if it is kept on one:
+/// two threads that wait for each other are not to share it. Advice, as above.
+pub(crate) fn move_beside() {
+    // SAFETY: a zeroed set is an empty set; the call writes it.
+    let set = unsafe {
+        let mut set = std::mem::zeroed::<libc::cpu_set_t>();
+        libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set);
+        set
+    };
+    // SAFETY: reads the set within its bounds; asks for a number.
+    let (kept, online) = unsafe {
+        let most = 8 * size_of::<libc::cpu_set_t>();
+        let mut kept = (0..most).filter(|&processor| libc::CPU_ISSET(processor, &set));
+        let only = kept.next().filter(|_| kept.next().is_none());
+        (only, libc::sysconf(libc::_SC_NPROCESSORS_ONLN))
+    };
+    if let Some(kept) = kept
+        && online > 1
+    {
+        stay_on(if kept == 0 { 1 } else { kept as i32 - 1 });
+    }
+}
+
 /// Runs a kernel, which is timed and nothing else.
 fn time_kernel<S: Subject>(
     subject: &S,
@@ -120,13 +143,35 @@ fn time_kernel<S: Subject>(
 ) -> std::io::Result<i32> {
     say(Word::Ready, 0)?;
     let repeat = control.repeat.max(1);
-    let mut window = Window::new(control.rounds, repeat);
+    let mut windows = 0;
+    // The parent reads what the window before was like while this process waits for its answer.
+    let mut ask = |turn: Option<Turn>| {
+        let turn = turn.unwrap_or_default();
+        control.nanos.store(turn.nanos, Relaxed);
+        control.heap_calls.store(turn.heap_calls, Relaxed);
+        control.operations.store(kernel::pairs(index, turn.rounds), Relaxed);
+        control.reference.store(turn.reference, Relaxed);
+        control.switches.store(turn.switches, Relaxed);
+        windows += 1;
+        match say(Word::Window, windows) {
+            Ok(WARM) => Wish::Warm,
+            Ok(MORE) => Wish::More,
+            // The parent is gone, or wants no more.
+            _ => Wish::End,
+        }
+    };
+    let asked = control.asked == 1;
+    let pace = if asked { Pace::Asked(&mut ask) } else { Pace::Fixed(repeat) };
+    let mut window = Window::new(control.rounds, pace);
     if control.pass != control::Pass::Time as u32 || !kernel::run(subject, index, &mut window) {
         return Err(std::io::Error::other("the parent asks for what is no kernel"));
     }
-    control.nanos.store(window.nanos, Relaxed);
-    control.heap_calls.store(window.heap_calls, Relaxed);
-    control.operations.store(u64::from(repeat) * kernel::pairs(index, control.rounds), Relaxed);
+    let (nanos, heap_calls) = (window.nanos, window.heap_calls);
+    if !asked {
+        control.nanos.store(nanos, Relaxed);
+        control.heap_calls.store(heap_calls, Relaxed);
+        control.operations.store(u64::from(repeat) * kernel::pairs(index, control.rounds), Relaxed);
+    }
     say(Word::Finished, 0)?;
     Ok(0)
 }

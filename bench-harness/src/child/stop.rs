@@ -74,7 +74,7 @@ pub(super) fn drain<S: Subject>(subject: &S, table: &Table) -> std::io::Result<(
     }
     say(Word::Paired, 0)?;
     let purged = subject.purge();
-    say(Word::Purged, u32::from(purged))
+    say(Word::Purged, u32::from(purged)).map(drop)
 }
 
 /// Leaves the judge's findings, as JSON, in the table's text.

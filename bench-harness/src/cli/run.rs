@@ -21,9 +21,13 @@ pub(super) struct Args {
     /// Workloads, separated by commas: names from `workloads`, or trace files.
     #[arg(long, value_delimiter = ',')]
     workload: Vec<String>,
-    /// Timed pairs, instead of the suite's 6, 20 or 40.
+    /// Timed pairs, instead of the suite's 6, 12, 20 or 40.
     #[arg(long)]
     pairs: Option<usize>,
+    /// Seconds for which a kernel gets more pairs while its A/A interval is beyond ±2%, instead of
+    /// 60, or of none where --pairs is given.
+    #[arg(long, value_name = "SECONDS")]
+    until_steady: Option<u64>,
     /// Stops of the memory pass.
     #[arg(long, default_value_t = 24)]
     checkpoints: usize,
@@ -89,6 +93,7 @@ pub(super) fn main(args: &Args) -> Result<ExitCode> {
         subjects: args.alloc.clone(),
         workloads: args.workload.clone(),
         pairs: args.pairs,
+        until_steady: args.until_steady,
         checkpoints: args.checkpoints,
         memory_runs: args.memory_runs,
         touch: args.touch.into(),

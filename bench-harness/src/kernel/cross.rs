@@ -8,7 +8,8 @@
 //! ```
 //!
 //! The two counters are written once a round, so that what is measured is the blocks' way between
-//! the threads and not the counters'.
+//! the threads and not the counters'. Between windows the freeing thread sleeps: others are measured
+//! then.
 
 use super::room::{Alone, Room, Zero};
 use super::thread::{Thread, Work};
@@ -18,6 +19,7 @@ use std::sync::atomic::{
     AtomicPtr, AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
+use std::sync::{Condvar, Mutex, PoisonError};
 
 /// Blocks handed over at once.
 pub(super) const ROUND: u64 = 64;
@@ -32,6 +34,9 @@ struct Ring {
     freed: Alone<AtomicU64>,
     /// 1 when no more blocks will come.
     closed: Alone<AtomicU32>,
+    /// 1 when the freeing thread may sleep; and when it is about to.
+    rest: Alone<AtomicU32>,
+    asleep: AtomicU32,
     places: Alone<[AtomicPtr<u8>; PLACES]>,
 }
 
@@ -42,11 +47,50 @@ unsafe impl Zero for Ring {}
 struct Consumer<'a, S, const BYTES: usize> {
     subject: &'a S,
     ring: &'a Ring,
+    bed: &'a Bed,
+}
+
+/// Where the freeing thread sleeps; what is said is the ring's.
+#[derive(Default)]
+struct Bed {
+    lock: Mutex<()>,
+    call: Condvar,
+}
+
+impl Bed {
+    /// Sleeps while the ring rests.
+    #[cold]
+    fn sleep(&self, ring: &Ring) {
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        // Release pairs with the acquire in `wake`: whoever sees 0 again sees who is awake.
+        ring.asleep.store(1, Release);
+        // Acquire pairs with the release in `wake`.
+        while ring.rest.0.load(Acquire) == 1 {
+            lock = self.call.wait(lock).unwrap_or_else(PoisonError::into_inner);
+        }
+        // Release as above.
+        ring.asleep.store(0, Release);
+    }
+
+    /// Lets the freeing thread sleep, or wakes it and waits until it runs.
+    fn set(&self, ring: &Ring, awake: bool) {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        // Release pairs with the acquires in `sleep` and `run`.
+        ring.rest.0.store(u32::from(!awake), Release);
+        drop(lock);
+        self.call.notify_one();
+        let mut patience = Patience::default();
+        // Acquire pairs with the releases in `sleep`.
+        while awake && ring.asleep.load(Acquire) == 1 {
+            patience.wait();
+        }
+    }
 }
 
 // SAFETY: 1: frees blocks of the subject and touches the ring; nothing panics.
 unsafe impl<S: Subject, const BYTES: usize> Work for Consumer<'_, S, BYTES> {
     fn run(&self) {
+        crate::child::move_beside();
         let mut done = 0;
         loop {
             let mut patience = Patience::default();
@@ -57,6 +101,10 @@ unsafe impl<S: Subject, const BYTES: usize> Work for Consumer<'_, S, BYTES> {
                 // since the counter did not change before this was seen.
                 if self.ring.closed.0.load(Acquire) == 1 {
                     return;
+                }
+                // Acquire pairs with the release in `set`: nothing comes until it is 0 again.
+                if self.ring.rest.0.load(Acquire) == 1 {
+                    self.bed.sleep(self.ring);
                 }
                 patience.wait();
             }
@@ -93,10 +141,13 @@ pub(super) fn constant<S: Subject, const BYTES: usize>(subject: &S, window: &mut
         wait_until(ring, |freed| freed == done);
     }
     let ring = Room::<Ring>::new();
-    let consumer = Consumer::<S, BYTES> { subject, ring: &ring };
+    let bed = Bed::default();
+    let consumer = Consumer::<S, BYTES> { subject, ring: &ring, bed: &bed };
     // SAFETY: 1: dropped below, while the ring and the consumer live.
     let thread = unsafe { Thread::start(&consumer) };
-    window.run(|count| rounds::<S, BYTES>(subject, &ring, count));
+    window
+        .run_with(|awake| bed.set(&ring, awake), |count| rounds::<S, BYTES>(subject, &ring, count));
+    bed.set(&ring, true);
     // Release pairs with the acquire in `run`.
     ring.closed.0.store(1, Release);
     drop(thread);

@@ -6,12 +6,14 @@
 //! subject, the calls are `std::alloc`'s. Kernels are grouped in [families](Family), which weigh the
 //! same however many kernels they have.
 //!
-//! A kernel sets up, warms up for a quarter of its rounds, runs its rounds under the clock, and
-//! frees all that it holds. Nothing between start and stop of the clock calls the harness's heap.
+//! A kernel sets up, warms up, runs a window of rounds under the clock, then another as often as it
+//! is asked, and frees all that it holds. Nothing between start and stop of the clock calls the
+//! harness's heap. Windows are short: see the parent's `sitting`.
 
 mod batch;
 mod cross;
 mod live;
+mod pace;
 mod pair;
 mod random;
 mod room;
@@ -23,6 +25,7 @@ mod window;
 
 use crate::subject::Subject;
 pub(crate) use live::Slot;
+pub(crate) use pace::{Pace, Turn, Wish};
 pub(crate) use random::{Random, to_a_kib};
 pub(crate) use room::{Alone, Room};
 pub(crate) use thread::{Thread, Work};
@@ -65,7 +68,8 @@ pub(crate) struct Kernel {
     pub(crate) family: Family,
     /// What it does, in a line.
     pub(crate) explain: &'static str,
-    /// Rounds under the clock, the same for every subject: some 10 to 20 ms of a fast one's time.
+    /// Rounds of a window at most; those asked for one by one have as many as fit a few
+    /// milliseconds, of every subject.
     pub(crate) rounds: u64,
     /// Pairs of allocation and free in a round.
     pub(crate) pairs: u64,

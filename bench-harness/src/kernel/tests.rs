@@ -1,6 +1,6 @@
 //! Every kernel asks for what it says, gives all of it back, and calls no heap but the subject's.
 
-use super::{ALL, Family, Kernel, Window, find, pairs, run};
+use super::{ALL, Family, Kernel, Pace, Turn, Window, Wish, find, pairs, run};
 use crate::subject::{Description, Subject};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::{HashMap, HashSet};
@@ -46,7 +46,7 @@ unsafe impl Subject for Watched {
 }
 
 fn watched(kernel: &Kernel, rounds: u64) -> Book {
-    let (subject, mut window) = (Watched::default(), Window::new(rounds, 2));
+    let (subject, mut window) = (Watched::default(), Window::new(rounds, Pace::Fixed(2)));
     assert!(run(&subject, kernel.index, &mut window), "{}", kernel.name);
     assert!(window.nanos > 0, "{}", kernel.name);
     let book = subject.0.into_inner().unwrap();
@@ -82,6 +82,27 @@ fn every_kernel_frees_what_it_allocates_and_does_so_many_pairs() {
             Family::Aligned => 1..=1000,
         };
         assert!(live.contains(&book.most), "{}: {} live", kernel.name, book.most);
+    }
+}
+
+#[test]
+fn windows_come_as_they_are_asked_for_and_each_tells_of_itself() {
+    for kernel in &ALL {
+        let mut wishes = vec![Wish::End, Wish::More, Wish::Warm];
+        let mut told: Vec<Option<Turn>> = Vec::new();
+        let mut ask = |turn: Option<Turn>| {
+            told.push(turn);
+            wishes.pop().unwrap_or(Wish::End)
+        };
+        let subject = Watched::default();
+        let mut window = Window::new(rounds(kernel).min(200), Pace::Asked(&mut ask));
+        assert!(run(&subject, kernel.index, &mut window));
+        assert!(subject.0.into_inner().unwrap().live.is_empty(), "{}", kernel.name);
+        let nanos = window.nanos;
+        assert!(told[0].is_none() && told.len() == 3, "{}", kernel.name);
+        let turns: Vec<Turn> = told.into_iter().flatten().collect();
+        assert!(turns.iter().all(|turn| turn.rounds > 0 && turn.reference > 0));
+        assert_eq!(turns.iter().map(|turn| turn.nanos).sum::<u64>(), nanos, "{}", kernel.name);
     }
 }
 

@@ -1,46 +1,107 @@
 //! The window under the clock, and the calls inside it.
 
+use super::pace::{Pace, Turn, WINDOW, Wish, reference, switches};
 use crate::subject::Subject;
 use std::alloc::Layout;
 use std::time::Instant;
 
-/// Under how many rounds there is one of warming up.
+/// Under how many rounds there is one of warming up, where windows are not asked for one by one.
 const WARM: u64 = 4;
+/// How many windows' rounds warm up one that is asked for.
+const WARM_ASKED: u64 = 2;
 
 /// How long to run, and what came of it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Window {
+pub(crate) struct Window<'a> {
+    /// Rounds of a window at most.
     rounds: u64,
-    repeat: u32,
-    /// Nanoseconds on the clock, of all repetitions.
+    pace: Pace<'a>,
+    /// Nanoseconds on the clock, of all windows.
     pub(crate) nanos: u64,
     /// Calls of the harness's own heap meanwhile.
     pub(crate) heap_calls: u64,
 }
 
-impl Window {
-    /// `rounds` under the clock, `repeat` times.
-    pub(crate) fn new(rounds: u64, repeat: u32) -> Self {
-        Self { rounds, repeat, nanos: 0, heap_calls: 0 }
+impl<'a> Window<'a> {
+    /// Windows of at most `rounds`; all of them where the pace is fixed.
+    pub(crate) fn new(rounds: u64, pace: Pace<'a>) -> Self {
+        Self { rounds, pace, nanos: 0, heap_calls: 0 }
     }
 
-    /// Warms up, then times `body`, which does as many rounds as it is told.
+    /// Warms up, then times `body`, which does as many rounds as it is told, window after window.
     ///
     /// `body` calls a function that is not inlined, so that the code under the clock is the very
     /// code that was warmed up.
-    pub(super) fn run(&mut self, mut body: impl FnMut(u64)) {
-        for repetition in 0..=self.repeat {
-            let warming = repetition == 0;
-            let rounds = if warming { self.rounds.div_ceil(WARM) } else { self.rounds };
-            let calls = crate::heap::calls();
-            let start = Instant::now();
-            body(rounds);
-            let nanos = start.elapsed().as_nanos() as u64;
-            if !warming {
-                self.nanos += nanos;
-                self.heap_calls += crate::heap::calls() - calls;
+    pub(super) fn run(&mut self, body: impl FnMut(u64)) {
+        self.run_with(|_| {}, body);
+    }
+
+    /// The same with `awake` called with true before and false after each window: what else has to
+    /// run in it should sleep in between.
+    pub(super) fn run_with(&mut self, mut awake: impl FnMut(bool), mut body: impl FnMut(u64)) {
+        if let Pace::Fixed(windows) = self.pace {
+            awake(true);
+            body(self.rounds.div_ceil(WARM));
+            for _ in 0..windows {
+                let turn = Turn { rounds: self.rounds, ..Turn::default() };
+                self.keep(timed(turn, &mut body));
             }
+            return awake(false);
         }
+        awake(true);
+        let rounds = calibrated(self.rounds, &mut body);
+        awake(false);
+        let mut last = None;
+        loop {
+            let wish = match &mut self.pace {
+                Pace::Asked(ask) => ask(last),
+                Pace::Fixed(_) => Wish::End,
+            };
+            if wish == Wish::End {
+                return;
+            }
+            awake(true);
+            if wish == Wish::Warm {
+                body(rounds * WARM_ASKED);
+            }
+            let (before, lost) = (reference(), switches());
+            let turn = timed(Turn { rounds, ..Turn::default() }, &mut body);
+            let switches = switches() - lost;
+            let reference = reference().max(before);
+            awake(false);
+            last = Some(Turn { reference, switches, ..turn });
+            self.keep(turn);
+        }
+    }
+
+    fn keep(&mut self, turn: Turn) {
+        self.nanos += turn.nanos;
+        self.heap_calls += turn.heap_calls;
+    }
+}
+
+fn timed(turn: Turn, body: &mut impl FnMut(u64)) -> Turn {
+    let calls = crate::heap::calls();
+    let start = Instant::now();
+    body(turn.rounds);
+    let nanos = start.elapsed().as_nanos() as u64;
+    Turn { nanos, heap_calls: crate::heap::calls() - calls, ..turn }
+}
+
+/// How many rounds, `most` at most, last as long as a window should.
+fn calibrated(most: u64, body: &mut impl FnMut(u64)) -> u64 {
+    let mut rounds = most.min(1);
+    loop {
+        // The best of three: a window that was interrupted says little of the others.
+        let mut best = u64::MAX;
+        for _ in 0..3 {
+            best = best.min(timed(Turn { rounds, ..Turn::default() }, body).nanos);
+        }
+        let wanted = WINDOW.as_nanos() as u64;
+        if best >= wanted / 4 || rounds == most {
+            let scaled = u128::from(rounds) * u128::from(wanted) / u128::from(best.max(1));
+            return (scaled as u64).clamp(1, most);
+        }
+        rounds = (rounds * 4).min(most);
     }
 }
 

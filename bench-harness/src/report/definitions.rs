@@ -76,7 +76,7 @@ const DEFINITIONS: [(&str, &str); 25] = [
         "Time by that of the fastest allocator on the same workload; over all workloads the geometric mean.",
     ),
     ("instr/op", "Instructions an operation by callgrind, (I(2n) − I(n)) / n."),
-    ("A/A arm", "System measured against itself: differences of this order are noise."),
+    ("A/A arm", "A subject measured against itself: differences of this order are noise."),
     (
         "null row",
         "The no-op subject, which does nothing but move a pointer: what the harness itself costs. It is never subtracted.",

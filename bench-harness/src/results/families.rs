@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// A row passes when the upper end of its interval is at most this.
 pub const LIMIT: f64 = 1.03;
-/// A row is judged when System against itself stays this near to 1.
+/// A row is judged when the subject against itself stays this near to 1.
 pub const NOISE: f64 = 0.02;
 
 /// What the kernels of a run say together.
@@ -80,7 +80,7 @@ pub struct Judged {
     pub peer_ns: Option<f64>,
     /// Ratio of the two.
     pub ratio: Option<Interval>,
-    /// System against itself.
+    /// The subject against itself.
     pub a_a: Option<Interval>,
     /// What follows.
     pub verdict: Verdict,
@@ -94,7 +94,7 @@ pub enum Verdict {
     Pass,
     /// It is above.
     Fail,
-    /// System against itself was not within [`NOISE`]: to be run again.
+    /// The subject against itself was not within [`NOISE`]: to be run again.
     Noisy,
     /// There is no interval.
     Unknown,
@@ -199,8 +199,20 @@ impl<'a> Table<'a> {
         systems.iter().find(|l| alike(l, line)).or(explicit).copied()
     }
 
+    /// The line that an A/A line is once more.
+    fn first_of(&self, again: &Line<'_>) -> Option<&Line<'a>> {
+        let key = |line: &Line<'_>| {
+            let row = line.first;
+            (row.subject.name.clone(), row.mode, row.profile.clone())
+        };
+        self.grid.of_class(Class::Competitor).find(|line| key(line) == key(again))
+    }
+
     fn means(&self, line: &Line<'_>) -> Means {
-        let base = self.base(line).filter(|base| !std::ptr::eq(*base, line));
+        let base = match line.class {
+            Class::AgainstItself => self.first_of(line),
+            _ => self.base(line).filter(|base| !std::ptr::eq(*base, line)),
+        };
         let mean = |family: Option<&str>, groups: &[&[usize]]| Mean {
             family: family.map(str::to_owned),
             kernels: groups.iter().map(|columns| columns.len()).sum(),

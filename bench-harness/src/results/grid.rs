@@ -9,7 +9,7 @@ use std::collections::HashMap;
 pub(crate) enum Class {
     /// An allocator that people would use.
     Competitor,
-    /// System against itself: the noise of the run.
+    /// A subject against itself: the noise of the run.
     AgainstItself,
     /// The no-op subject: what the harness itself costs. Never subtracted.
     Null,
@@ -31,7 +31,7 @@ impl Class {
     pub(crate) fn heading(self) -> &'static str {
         match self {
             Self::Competitor => "allocators",
-            Self::AgainstItself => "A/A arm: System against itself, the noise of this run",
+            Self::AgainstItself => "A/A arm: a subject against itself, the noise of this run",
             Self::Null => "null row: what the harness itself costs (never subtracted)",
             Self::Calibration => "calibration subjects: known answers, not competitors",
         }

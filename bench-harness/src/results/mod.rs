@@ -103,13 +103,17 @@ pub struct TimeRow {
     pub samples: Vec<f64>,
     /// Their median.
     pub median: f64,
-    /// Paired ratio to System in the same run.
+    /// Paired ratio to System in the same run; of the A/A arm, to the subject that it is once more.
     pub to_system: Option<Interval>,
     /// Share of the threads' time on the clock spent waiting for other threads' blocks (threaded
     /// replay).
     pub stall_share: Option<f64>,
     /// Whether `stall_share` is so high (above 95%) that the figure is void.
     pub void: bool,
+    /// Share of a kernel's windows in which others were at work, however often they were repeated;
+    /// `None` for what is replayed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disturbed: Option<f64>,
 }
 
 /// Sampled latency of one operation in one band of sizes, nanoseconds.
@@ -168,7 +172,7 @@ pub struct Row {
     pub profile: String,
     /// The workload.
     pub workload: Workload,
-    /// Marks the A/A arm: System against itself.
+    /// Marks the A/A arm: System against itself, or, on a kernel, the subject that is judged.
     pub a_a: bool,
     /// How it ended.
     pub outcome: Outcome,

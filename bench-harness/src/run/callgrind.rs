@@ -44,7 +44,7 @@ fn count(arm: &Arm, script: &Script, touch: Touch, repeat: u32) -> Result<u64, S
     let out = folder.path().join("callgrind");
     let option = format!("--callgrind-out-file={}", out.display());
     let under = ["valgrind", "--tool=callgrind", "--quiet", &option];
-    let job = Job { pass: Pass::Time, touch, repeat, processor: -1 };
+    let job = Job { pass: Pass::Time, touch, repeat, processor: -1, asked: false };
     Running::start_under(arm, script, job, &under)?.through()?;
     let text = std::fs::read_to_string(&out)
         .context(|| "cannot read callgrind's result".into())

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// Replays once under the judge.
 pub(crate) fn check(arm: &Arm, script: &Script) -> Result<Outcome, Stopped> {
-    let job = Job { pass: Pass::Check, touch: Touch::None, repeat: 1, processor: -1 };
+    let job = Job { pass: Pass::Check, touch: Touch::None, repeat: 1, processor: -1, asked: false };
     let table = Running::start(arm, script, job)?.through()?;
     let count = table.control().text_bytes.load(Relaxed) as usize;
     let text: Vec<u8> = table.text().iter().take(count).map(|b| b.load(Relaxed)).collect();

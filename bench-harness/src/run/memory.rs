@@ -23,7 +23,8 @@ pub(crate) struct Floor {
 
 /// Finds the strides of a subject's layouts.
 pub(crate) fn strides(arm: &Arm, script: &Script) -> Result<Strides, Stopped> {
-    let job = Job { pass: Pass::Stride, touch: Touch::None, repeat: 1, processor: -1 };
+    let job =
+        Job { pass: Pass::Stride, touch: Touch::None, repeat: 1, processor: -1, asked: false };
     let table = Running::start(arm, script, job)?.through()?;
     Ok(Strides::take(&table))
 }
@@ -44,7 +45,7 @@ pub(crate) fn measure(
     turn: &impl Idle,
 ) -> Result<(MemoryRow, Floor), Stopped> {
     let strides = strides(arm, &work.stops)?;
-    let job = Job { pass: Pass::Memory, touch, repeat: 1, processor: -1 };
+    let job = Job { pass: Pass::Memory, touch, repeat: 1, processor: -1, asked: false };
     let mut child = Running::start(arm, &work.stops, job)?;
     child.expect(Word::Ready)?;
     let failed = || "cannot read the memory of a child (is /proc mounted and readable?)".to_owned();

@@ -14,6 +14,7 @@ mod progress;
 mod provenance;
 mod quiet;
 mod single;
+mod sitting;
 mod suite;
 mod time;
 mod turns;

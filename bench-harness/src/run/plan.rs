@@ -6,6 +6,7 @@ use crate::child::Touch;
 use crate::error::{Context, Failure, Result};
 use crate::script::synthetic::Load;
 use std::path::Path;
+use std::time::Duration;
 
 /// Which workloads, and how often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -16,7 +17,7 @@ pub enum Suite {
     Std,
     /// The same with 40 pairs and three memory runs.
     Full,
-    /// Every time kernel, 20 pairs, and the peers beside; time only.
+    /// Every time kernel, 12 pairs, more where the A/A arm strays, and the peers beside; time only.
     Kernels,
 }
 
@@ -31,6 +32,9 @@ pub struct RunOptions {
     pub workloads: Vec<String>,
     /// Repetitions of the timing pass, instead of the suite's.
     pub pairs: Option<usize>,
+    /// Seconds for which the sittings of a kernel go on at most while its A/A arm strays, instead of
+    /// the suite's.
+    pub until_steady: Option<u64>,
     /// Stops of the memory pass.
     pub checkpoints: usize,
     /// Memory passes of each serial row, instead of the suite's; more than one shows which subjects
@@ -55,6 +59,13 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
+    /// How long the sittings of a kernel go on at most while its A/A arm strays.
+    pub(crate) fn until_steady(&self) -> Duration {
+        // Who says how many pairs there are wants no more.
+        let usual = if self.pairs.is_some() { 0 } else { Suite::UNTIL_STEADY };
+        Duration::from_secs(self.until_steady.unwrap_or(usual))
+    }
+
     /// Memory passes of each serial row.
     pub(crate) fn memory_runs(&self) -> usize {
         self.memory_runs.unwrap_or_else(|| self.suite.memory_runs()).max(1)
@@ -62,10 +73,14 @@ impl RunOptions {
 }
 
 impl Suite {
+    /// Seconds for which the sittings of a kernel go on at most while its A/A arm strays.
+    const UNTIL_STEADY: u64 = 60;
+
     pub(crate) fn pairs(self) -> usize {
         match self {
             Self::Quick => 6,
-            Self::Std | Self::Kernels => 20,
+            Self::Kernels => 12,
+            Self::Std => 20,
             Self::Full => 40,
         }
     }

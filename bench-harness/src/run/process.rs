@@ -2,7 +2,7 @@
 
 use super::arm::{Arm, CHILD};
 use crate::child::Touch;
-use crate::child::channel::{REFUSED, Word};
+use crate::child::channel::{GO, REFUSED, Word};
 use crate::child::control::{Pass, Table};
 use crate::error::{Context, Failure, Result};
 use crate::results::{Outcome, Threads};
@@ -26,6 +26,8 @@ pub(crate) struct Job {
     pub(crate) repeat: u32,
     /// The processor to stay on, or -1.
     pub(crate) processor: i32,
+    /// Whether a kernel's windows are asked for one by one.
+    pub(crate) asked: bool,
 }
 
 /// A child at work.
@@ -72,6 +74,7 @@ impl Running {
         control.touch = job.touch as u32;
         control.repeat = job.repeat;
         control.processor = job.processor;
+        control.asked = u64::from(job.asked);
         control.threaded = u32::from(script.mode == Threads::Recorded);
         control.script = file.as_raw_fd();
         let mut words: Vec<std::ffi::OsString> = under.iter().map(Into::into).collect();
@@ -144,9 +147,14 @@ impl Running {
 
     /// Lets the child go on.
     pub(crate) fn answer(&mut self) {
+        self.say(GO);
+    }
+
+    /// Answers something in particular.
+    pub(crate) fn say(&mut self, answer: u8) {
         if let Some(to) = &mut self.process.stdin {
             // A child that died meanwhile is noticed by the next `hear`.
-            let _ = to.write_all(b"g");
+            let _ = to.write_all(&[answer]);
         }
     }
 

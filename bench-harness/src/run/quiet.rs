@@ -1,17 +1,21 @@
-//! The passes that need the machine to themselves: time and latency, one child after the other.
+//! The passes that need the machine to themselves: time and latency, one child after the other, and
+//! kernels in sittings.
 
 use super::arm::Arm;
 use super::grid::{Grid, empty, settle};
 use super::plan::RunOptions;
 use super::progress::Progress;
+use super::sitting::{Terms, Usual, sit};
 use super::suite::SEED;
 use super::time;
 use crate::error::Result;
-use crate::results::statistics::median;
+use crate::results::families::NOISE;
+use crate::results::statistics::{mean, median};
 use crate::results::{Interval, Mode, Outcome, TimeRow};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
+use std::time::Instant;
 
 /// Above this share of waiting a threaded time, though it is processor time less the waiting, is
 /// void: almost nothing of it was the subject's.
@@ -23,7 +27,12 @@ impl Grid<'_> {
         let per_work = self.arms.iter().filter(|arm| Grid::timed(arm)).count() + 1;
         let progress = Progress::new("time", self.works.len() * pairs * per_work);
         let mut random = Xoshiro256PlusPlus::seed_from_u64(SEED);
+        let mut usual = Usual::default();
         for work in 0..self.works.len() {
+            if self.works[work].is_kernel() {
+                self.time_kernel(work, options, pairs, &mut random, &mut usual, &progress)?;
+                continue;
+            }
             let script = &self.works[work].plain;
             let mut standing = self.standing(work, Grid::timed);
             // The A/A arm is System's index once more, past the end.
@@ -57,9 +66,64 @@ impl Grid<'_> {
                     progress.done();
                 }
             }
-            self.keep_times(work, &samples);
+            self.keep_times(work, &samples, system);
         }
         progress.finish();
+        Ok(())
+    }
+
+    /// The timing of a kernel: `pairs` sittings, and as many again while the A/A arm strays. A subject
+    /// against itself strays upwards as often as downwards, so that this favours nobody; and looking
+    /// seldom leaves little to luck.
+    fn time_kernel(
+        &mut self,
+        work: usize,
+        options: &RunOptions,
+        pairs: usize,
+        random: &mut Xoshiro256PlusPlus,
+        usual: &mut Usual,
+        progress: &Progress,
+    ) -> Result<()> {
+        let prepared = &self.works[work];
+        let Some(order) = prepared.plain.kernel else { return Ok(()) };
+        let terms = Terms::of(order);
+        let again = self.arms.len();
+        // The judged subject against itself; System where none is judged.
+        let named = |arm: &Arm| options.versus.as_ref() == Some(&arm.description.name);
+        let system = self.arms.iter().position(Arm::is_base);
+        let one = self.arms.iter().position(named).or(system);
+        let mut samples: Vec<Vec<time::Sample>> = vec![Vec::new(); again + 1];
+        let (start, mut planned) = (Instant::now(), pairs);
+        for sitting in 0.. {
+            if sitting == planned {
+                let steady = one.is_none_or(|one| !strays(&samples[one], &samples[again]));
+                if steady || start.elapsed() >= options.until_steady() {
+                    break;
+                }
+                planned *= 2;
+            }
+            if sitting >= pairs && start.elapsed() >= options.until_steady() {
+                break;
+            }
+            // The A/A arm is that index once more, past the end.
+            let mut seats = self.standing(work, Grid::timed);
+            if one.is_some_and(|one| seats.contains(&one)) {
+                seats.push(again);
+            }
+            seats.shuffle(random);
+            let arm = |index: usize| self.arms.get(index).or(one.map(|one| &self.arms[one]));
+            let arms: Vec<&Arm> = seats.iter().filter_map(|&index| arm(index)).collect();
+            progress.at(format!("{} sitting {}", prepared.facts.name, sitting + 1));
+            for (index, found) in seats.into_iter().zip(sit(&arms, &prepared.plain, terms, usual)) {
+                match settle(found)? {
+                    Ok(sample) => samples[index].push(sample),
+                    Err(outcome) if index < again => self.rows[work][index].outcome = outcome,
+                    Err(_) => {}
+                }
+                progress.done();
+            }
+        }
+        self.keep_times(work, &samples, one);
         Ok(())
     }
 
@@ -67,7 +131,8 @@ impl Grid<'_> {
         self.rows[work].get(index).is_none_or(|row| row.outcome == Outcome::Ok)
     }
 
-    fn keep_times(&mut self, work: usize, samples: &[Vec<time::Sample>]) {
+    /// `twice` is the arm that the A/A arm is once more.
+    fn keep_times(&mut self, work: usize, samples: &[Vec<time::Sample>], twice: Option<usize>) {
         let nanos = |index: usize| -> Vec<f64> {
             samples.get(index).into_iter().flatten().map(|sample| sample.nanos).collect()
         };
@@ -77,9 +142,11 @@ impl Grid<'_> {
                 base.map(nanos).into_iter().flatten().zip(&own).map(|(b, o)| o / b).collect();
             let stall = samples[index].iter().filter_map(|sample| sample.stall_share);
             let stall_share = median(stall.collect());
+            let disturbed = samples[index].iter().filter_map(|sample| sample.disturbed);
             Some(TimeRow {
                 median: median(own.clone())?,
                 samples: own,
+                disturbed: mean(disturbed),
                 to_system: Interval::of(ratios),
                 void: stall_share.is_some_and(|share| share > VOID_STALL),
                 stall_share,
@@ -91,11 +158,10 @@ impl Grid<'_> {
             let counted = arm.mode != Mode::Global;
             self.rows[work][index].harness_calls = calls.filter(|_| counted);
         }
-        let system = self.arms.iter().position(Arm::is_base);
-        if let Some(system) = system
-            && let Some(time) = row(self.arms.len(), Some(system))
+        if let Some(twice) = twice
+            && let Some(time) = row(self.arms.len(), Some(twice))
         {
-            let mut again = empty(&self.arms[system], &self.works[work]);
+            let mut again = empty(&self.arms[twice], &self.works[work]);
             again.a_a = true;
             again.time = Some(time);
             self.again[work] = Some(again);
@@ -125,4 +191,11 @@ impl Grid<'_> {
         progress.finish();
         Ok(())
     }
+}
+
+/// Whether two arms that are one stray from each other.
+fn strays(one: &[time::Sample], again: &[time::Sample]) -> bool {
+    let ratios = one.iter().zip(again).map(|(one, again)| again.nanos / one.nanos).collect();
+    let ends = Interval::of(ratios).and_then(|interval| interval.low.zip(interval.high));
+    ends.is_some_and(|(low, high)| low < 1.0 - NOISE || high > 1.0 + NOISE)
 }

@@ -83,6 +83,7 @@ fn fill(
         to_system: None,
         stall_share,
         void: stall_share.is_some_and(|share| share > VOID_STALL),
+        disturbed: None,
     });
     if !work.is_kernel() {
         row.memory = Some(measure(arm, work, options.touch)?);

@@ -30,6 +30,7 @@ pub fn run(options: &RunOptions) -> Result<(Header, Vec<Row>)> {
         vec![
             ("suite".into(), options.suite.name().into()),
             ("pairs".into(), pairs.to_string()),
+            ("seconds until steady".into(), options.until_steady().as_secs().to_string()),
             ("checkpoints".into(), options.checkpoints.to_string()),
             ("memory runs".into(), options.memory_runs().to_string()),
             ("touch".into(), format!("{:?}", options.touch).to_lowercase()),

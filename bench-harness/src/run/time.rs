@@ -19,6 +19,8 @@ pub(crate) struct Sample {
     pub(crate) stall_share: Option<f64>,
     /// Calls of the harness's own heap inside the window.
     pub(crate) heap_calls: u64,
+    /// Share of a kernel's windows that stayed disturbed however often they were repeated.
+    pub(crate) disturbed: Option<f64>,
 }
 
 /// The processor that serial children stay on: the last one, since the first serves interrupts.
@@ -33,7 +35,13 @@ pub(crate) fn quiet_processor(threads: Threads) -> i32 {
 
 /// Replays once under the clock.
 pub(crate) fn sample(arm: &Arm, script: &Script, touch: Touch) -> Result<Sample, Stopped> {
-    let job = Job { pass: Pass::Time, touch, repeat: 1, processor: quiet_processor(script.mode) };
+    let job = Job {
+        pass: Pass::Time,
+        touch,
+        repeat: 1,
+        processor: quiet_processor(script.mode),
+        asked: false,
+    };
     let table = Running::start(arm, script, job)?.through()?;
     let control = table.control();
     let operations = control.operations.load(Relaxed).max(1);
@@ -49,6 +57,7 @@ pub(crate) fn sample(arm: &Arm, script: &Script, touch: Touch) -> Result<Sample,
         nanos: nanos as f64 / operations as f64,
         stall_share: (walls.1 > 0).then(|| walls.0 as f64 / walls.1 as f64),
         heap_calls: control.heap_calls.load(Relaxed),
+        disturbed: None,
     })
 }
 
@@ -67,8 +76,13 @@ pub(crate) fn latency(
     script: &Script,
     touch: Touch,
 ) -> Result<(Vec<LatencyBand>, f64), Stopped> {
-    let job =
-        Job { pass: Pass::Latency, touch, repeat: 1, processor: quiet_processor(script.mode) };
+    let job = Job {
+        pass: Pass::Latency,
+        touch,
+        repeat: 1,
+        processor: quiet_processor(script.mode),
+        asked: false,
+    };
     let table = Running::start(arm, script, job)?.through()?;
     let control = table.control();
     let nanos_per_tick = control.picos_per_tick.load(Relaxed) as f64 / 1000.0;

@@ -208,6 +208,7 @@ fn row(
         to_system,
         stall_share: threaded.then_some(0.04),
         void: threaded && place == 9,
+        disturbed: None,
     });
     let outcome = match (subject, name) {
         ("smmalloc", "tokio-service") => {

@@ -33,6 +33,7 @@ fn row(kernel: &str, family: &str, subject: &str, nanos: f64) -> Row {
             to_system: None,
             stall_share: None,
             void: false,
+            disturbed: None,
         }),
         memory: None,
         latency: Vec::new(),
