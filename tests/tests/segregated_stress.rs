@@ -12,8 +12,18 @@ use std::{env, ptr, thread};
 
 use strata_segregated::{SegregatedAlloc, class};
 
+#[cfg(not(strata_poison))]
 #[global_allocator]
 static ALLOC: SegregatedAlloc = SegregatedAlloc::new();
+
+/// The same, with blocks that are not out poisoned: see ci/san.
+#[cfg(strata_poison)]
+#[global_allocator]
+static ALLOC: poisoned::Poisoned = poisoned::Poisoned;
+
+#[cfg(strata_poison)]
+#[path = "support/poisoned.rs"]
+mod poisoned;
 
 /// The tests here look at figures of the whole process, so they take turns.
 fn turn() -> MutexGuard<'static, ()> {
@@ -96,30 +106,39 @@ fn churn(seed: u64, steps: usize, to: &SyncSender<Vec<u8>>, from: &Receiver<Vec<
     kept.iter().for_each(|block| look_at(block));
 }
 
+/// Lets `threads` churn beside one another, of which number `n` takes `steps(n)` steps.
+fn cross(threads: usize, steps: impl Fn(usize) -> usize) {
+    let (mut to, from): (Vec<_>, Vec<_>) = (0..threads).map(|_| sync_channel(64)).unzip();
+    to.rotate_left(1);
+    let threads: Vec<_> = to
+        .into_iter()
+        .zip(from)
+        .enumerate()
+        .map(|(n, (to, from))| {
+            let steps = steps(n);
+            thread::spawn(move || churn(n as u64 + 1, steps, &to, &from))
+        })
+        .collect();
+    // Tables are sound at every moment, not only at the end.
+    while threads.iter().any(|thread| !thread.is_finished()) {
+        ALLOC.validate().expect("valid while others are at it");
+        ALLOC.stats();
+        thread::yield_now();
+    }
+    threads.into_iter().for_each(|thread| thread.join().expect("no block was written to"));
+}
+
 #[test]
 fn blocks_that_cross_threads_all_come_back() {
     let _turn = turn();
-    leaves_nothing(|| {
-        const THREADS: usize = 12;
-        let (mut to, from): (Vec<_>, Vec<_>) = (0..THREADS).map(|_| sync_channel(64)).unzip();
-        to.rotate_left(1);
-        let threads: Vec<_> = to
-            .into_iter()
-            .zip(from)
-            .enumerate()
-            // They end at different times, the first ones while the others are at it.
-            .map(|(n, (to, from))| {
-                thread::spawn(move || churn(n as u64 + 1, 3000 + n * 1500, &to, &from))
-            })
-            .collect();
-        // Tables are sound at every moment, not only at the end.
-        while threads.iter().any(|thread| !thread.is_finished()) {
-            ALLOC.validate().expect("valid while others are at it");
-            ALLOC.stats();
-            thread::yield_now();
-        }
-        threads.into_iter().for_each(|thread| thread.join().expect("no block was written to"));
-    });
+    // They end at different times, the first ones while the others are at it.
+    leaves_nothing(|| cross(12, |n| 3000 + n * 1500));
+}
+
+#[test]
+fn blocks_that_cross_sixty_four_threads_all_come_back() {
+    let _turn = turn();
+    leaves_nothing(|| cross(64, |n| 1000 + n % 7 * 300));
 }
 
 #[test]

@@ -1,90 +1,22 @@
 //! Generated programs on every kind of heap, beside a shadow that remembers what is out.
 #![cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 
+mod poison;
 mod runner;
+mod subjects;
 
 use core::alloc::Layout;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use proptest::prelude::*;
-use runner::{Limits, Subject, play};
-use strata_core::lock::{RawLock, SpinLock};
-use strata_core::source::{Counted, FailWhen, Failing, Locked, Region};
-use strata_core::{ByteCount, Source, Stats};
+use runner::play;
+use strata_core::lock::SpinLock;
+use strata_core::source::{FailWhen, Failing, Locked, Region};
+use strata_core::{ByteCount, Source};
 use strata_os::{FutexLock, OsReserve, OsSource};
-use strata_segregated::{Broken, Checked, GiveBack, Heap, SegregatedAlloc};
-
-/// The process heap, used explicitly: the program's own blocks are the system allocator's.
-struct ProcessHeap;
-
-impl<S, L> Subject for Heap<S, L>
-where
-    S: Source<Address = NonNull<u8>> + Sync,
-    L: RawLock + Sync,
-{
-    fn purge(&self) -> usize {
-        Heap::purge(self)
-    }
-    fn good_size(&self, layout: Layout) -> usize {
-        Heap::good_size(self, layout)
-    }
-    fn validate(&self) -> Result<Checked, Broken> {
-        Heap::validate(self)
-    }
-    fn stats(&self) -> Stats {
-        Heap::stats(self)
-    }
-}
-
-// SAFETY: the process heap's own answers.
-unsafe impl core::alloc::GlobalAlloc for ProcessHeap {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's obligations are the same ones.
-        unsafe { SegregatedAlloc.alloc(layout) }
-    }
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's obligations are the same ones.
-        unsafe { SegregatedAlloc.alloc_zeroed(layout) }
-    }
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller's obligations are the same ones.
-        unsafe { SegregatedAlloc.dealloc(block, layout) }
-    }
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // SAFETY: the caller's obligations are the same ones.
-        unsafe { SegregatedAlloc.realloc(block, layout, new_size) }
-    }
-}
-
-impl Subject for ProcessHeap {
-    fn purge(&self) -> usize {
-        SegregatedAlloc.purge()
-    }
-    fn flush_thread_cache(&self) {
-        SegregatedAlloc.flush_thread_cache();
-    }
-    fn good_size(&self, layout: Layout) -> usize {
-        SegregatedAlloc.good_size(layout)
-    }
-    fn validate(&self) -> Result<Checked, Broken> {
-        SegregatedAlloc.validate()
-    }
-    fn stats(&self) -> Stats {
-        SegregatedAlloc.stats()
-    }
-}
-
-/// What a mapped heap is asked for.
-const MAPPED: Limits = Limits { live: 16 << 20, block: 4 << 20, align: 1 << 30 };
-/// What a heap in a buffer is asked for: it has less, and refuses now and then.
-const BUFFER: Limits = Limits { live: 8 << 20, block: 1 << 20, align: 64 << 10 };
-/// Bytes of the buffers.
-const ROOM: usize = 3 << 20;
-
-fn buffer() -> Vec<MaybeUninit<u8>> {
-    vec![MaybeUninit::uninit(); ROOM]
-}
+use strata_segregated::{GiveBack, Heap, SegregatedAlloc};
+use subjects::{BUFFER, MAPPED, ProcessHeap, buffer, play_over};
 
 fn programs(len: usize) -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 1..len)
@@ -105,22 +37,6 @@ fn rules() -> impl Strategy<Value = FailWhen> {
         (0..40_usize).prop_map(FailWhen::AfterCalls),
         Just(FailWhen::Schedule(&[false, true, false, false, true, true, false, false, true])),
     ]
-}
-
-/// Plays on a heap over `source`, and asserts that it all came back.
-fn play_over<S: Source<Address = NonNull<u8>> + Sync>(
-    source: S,
-    mode: GiveBack,
-    limits: Limits,
-    program: &[u8],
-) -> usize {
-    let counted = Counted::new(source);
-    let heap: Heap<_, SpinLock> = Heap::new(&counted);
-    heap.set_give_back(mode);
-    let refused = play(&heap, limits, program);
-    drop(heap);
-    assert_eq!(counted.counts().held, ByteCount(0), "released to the last byte");
-    refused
 }
 
 fn cases(cases: u32) -> ProptestConfig {
@@ -282,5 +198,32 @@ fn lazily_purged_pages_are_not_taken_for_zero() {
         // SAFETY: zeroed, says the heap.
         let bytes = unsafe { core::slice::from_raw_parts(block.as_ptr(), large.size()) };
         assert!(bytes.iter().all(|byte| *byte == 0), "a zeroed block is zero");
+    }
+}
+
+/// The sanitizer knows of blocks what the tests tell it: else ci/san would find nothing.
+#[cfg(strata_poison)]
+#[test]
+fn blocks_that_are_not_out_are_poisoned() {
+    use poison::{back, is_poisoned, out};
+    let heap: Heap<_, SpinLock> = Heap::new(OsSource::new());
+    let layout = Layout::from_size_align(100, 8).expect("a layout");
+    let [one, other] = [0, 1].map(|_| heap.allocate(layout).expect("memory").as_ptr());
+    for block in [one, other] {
+        out(block, layout.size());
+        assert!(!is_poisoned(block) && !is_poisoned(block.wrapping_add(99)));
+    }
+    back(one, layout.size());
+    assert!(is_poisoned(one) && is_poisoned(one.wrapping_add(96)) && !is_poisoned(other));
+    out(one, layout.size());
+    assert!(!is_poisoned(one));
+    // Where nothing is out the memory is the heap's own.
+    for block in [one, other] {
+        back(block, layout.size());
+    }
+    assert!(!is_poisoned(one) && !is_poisoned(other));
+    for block in [one, other] {
+        // SAFETY: 1. allocated above.
+        unsafe { heap.deallocate(NonNull::new(block).expect("a block"), layout) };
     }
 }

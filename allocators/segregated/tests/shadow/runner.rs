@@ -5,6 +5,7 @@
 use core::alloc::{GlobalAlloc, Layout};
 use std::collections::BTreeMap;
 
+use crate::poison;
 use strata_core::Stats;
 use strata_segregated::{Broken, Checked};
 
@@ -174,6 +175,7 @@ impl<H: Subject> Player<'_, H> {
             self.refused += 1;
             return;
         }
+        poison::out(block, layout.size());
         // SAFETY: 1. zeroed, says the heap.
         if zeroed && !unsafe { is_all(block, layout.size(), 0) } {
             panic!("a zeroed block of {layout:?} is not zero");
@@ -213,6 +215,7 @@ impl<H: Subject> Player<'_, H> {
 
     fn free(&mut self, at: usize) {
         let (memory, block) = self.leave(at);
+        poison::back(memory, block.layout.size());
         // SAFETY: out until now, with this layout.
         unsafe { self.heap.dealloc(memory, block.layout) };
     }
@@ -226,13 +229,17 @@ impl<H: Subject> Player<'_, H> {
         }
         let (memory, block) = self.leave(at);
         let new = Layout::from_size_align(size, block.layout.align()).expect("small");
+        // Before the call: where the block was may be another heap's a moment later.
+        poison::back(memory, block.layout.size());
         // SAFETY: out until now, with this layout; the new size is not zero.
         let moved = unsafe { self.heap.realloc(memory, block.layout, size) };
         if moved.is_null() {
             self.refused += 1;
+            poison::out(memory, block.layout.size());
             self.enter(memory, block.layout);
             return;
         }
+        poison::out(moved, size);
         let kept = size.min(block.layout.size());
         // SAFETY: 1. moved from a block that was written.
         if !unsafe { is_all(moved, kept, block.byte) } {
