@@ -46,7 +46,7 @@ fn a_lock_that_everybody_takes_fails_its_gate() {
     let one_lock = example("one_lock");
     let place = Place::new();
     let words = "scaling pairs --alloc one-lock --threads 2 --sittings 6 --rounds 1 --millis 20 \
-                 --again 0 --noise 100";
+                 --again 0 --noise 10000";
     let words: Vec<_> = words.split_whitespace().collect();
     let ended = place.run_of(&one_lock, words.iter().chain(&["--gate"]));
     assert_eq!(ended.code, Some(1), "{ended:?}");

@@ -46,8 +46,8 @@ pub(super) struct Args {
     /// Write the rows as JSON lines.
     #[arg(long, value_name = "FILE.jsonl")]
     out: Option<PathBuf>,
-    /// How far the control may stray from itself where a row is judged, for tests.
-    #[arg(long, hide = true, default_value_t = crate::results::families::NOISE)]
+    /// Multiplies how far the control may stray from itself where a row is judged, for tests.
+    #[arg(long, hide = true, default_value_t = 1.0)]
     noise: f64,
 }
 

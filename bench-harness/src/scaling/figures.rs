@@ -39,7 +39,7 @@ pub(super) fn counts(threads: &[usize], all: &[Measured]) -> Vec<Count> {
     threads.iter().enumerate().map(count).collect()
 }
 
-/// The gates, of the counts that are there; `noise` is how far the control may stray from itself.
+/// The gates, of the counts that are there; `noise` multiplies how far the control may stray.
 pub(super) fn gates(threads: &[usize], all: &[Measured], noise: f64) -> Vec<Gate> {
     let place = |count: usize| threads.iter().position(|&threads| threads == count);
     let (Some(one), Some(two)) = (place(1), place(2)) else { return Vec::new() };
@@ -72,7 +72,6 @@ pub(super) fn gates(threads: &[usize], all: &[Measured], noise: f64) -> Vec<Gate
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::families::NOISE;
 
     fn round(subject: [f64; 3], control: [f64; 3]) -> Round {
         let (subject, control) = (subject.to_vec(), control.to_vec());
@@ -91,7 +90,7 @@ mod tests {
         assert_eq!(counts[0].scaling, None);
         assert_eq!(counts[1].scaling.map(|scaling| scaling.median), Some(1.5));
         assert_eq!(counts[2].pairs, Some(12.0));
-        let gates = gates(&[1, 2, 64], &all, NOISE);
+        let gates = gates(&[1, 2, 64], &all, 1.0);
         let found = |gate: &Gate| (gate.ratio.map(|ratio| ratio.median), gate.verdict);
         assert_eq!(found(&gates[0]), (Some(1.0), Verdict::Pass));
         let (many, verdict) = found(&gates[1]);
@@ -103,16 +102,14 @@ mod tests {
     fn one_disturbed_round_of_a_sitting_changes_nothing() {
         let mut disturbed = Measured { rounds: vec![round([1.0, 2.0, 2.0], [1.0, 2.0, 2.0]); 5] };
         disturbed.rounds[2] = round([1.0, 0.1, 0.1], [1.0, 2.0, 2.0]);
-        let gates = gates(&[1, 2, 64], &vec![disturbed; 9], NOISE);
+        let gates = gates(&[1, 2, 64], &vec![disturbed; 9], 1.0);
         assert!(gates.iter().all(|gate| gate.verdict == Verdict::Pass));
     }
 
     #[test]
     fn few_sittings_have_no_verdict() {
         let all = vec![Measured { rounds: vec![round([1.0, 2.0, 2.0], [1.0, 2.0, 2.0])] }; 5];
-        assert!(
-            gates(&[1, 2, 64], &all, NOISE).iter().all(|gate| gate.verdict == Verdict::Unknown)
-        );
-        assert!(gates(&[1, 4], &all, NOISE).is_empty());
+        assert!(gates(&[1, 2, 64], &all, 1.0).iter().all(|gate| gate.verdict == Verdict::Unknown));
+        assert!(gates(&[1, 4], &all, 1.0).is_empty());
     }
 }

@@ -58,7 +58,8 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    /// `noise` is how far the control may stray from itself.
+    /// `noise` multiplies how far the control may stray from itself: two thirds of what a gate
+    /// allows, as with kernels.
     pub(super) fn of(
         ratio: Option<&Interval>,
         a_a: Option<&Interval>,
@@ -69,6 +70,7 @@ impl Verdict {
         let (Some((low, high)), Some((a, b))) = (ratio.and_then(ends), a_a.and_then(ends)) else {
             return Self::Unknown;
         };
+        let noise = noise * (1.0 - least) * 2.0 / 3.0;
         match () {
             () if a < 1.0 - noise || b > 1.0 + noise => Self::Open,
             () if low >= least => Self::Pass,
@@ -120,7 +122,6 @@ pub(crate) fn judged(rows: &[Row], subject: Option<&str>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::families::NOISE;
 
     fn interval(low: f64, high: f64) -> Interval {
         Interval { median: f64::midpoint(low, high), low: Some(low), high: Some(high), pairs: 9 }
@@ -128,15 +129,12 @@ mod tests {
 
     #[test]
     fn a_whole_interval_decides_and_a_noisy_control_does_not() {
-        let (quiet, noisy) = (interval(0.99, 1.01), interval(0.9, 1.01));
-        let of = |low, high| Verdict::of(Some(&interval(low, high)), Some(&quiet), 0.95, NOISE);
+        let (quiet, noisy) = (interval(0.97, 1.03), interval(0.96, 1.01));
+        let of = |low, high| Verdict::of(Some(&interval(low, high)), Some(&quiet), 0.95, 1.0);
         assert_eq!(of(0.95, 1.2), Verdict::Pass);
         assert_eq!(of(0.94, 1.2), Verdict::Open);
         assert_eq!(of(0.5, 0.94), Verdict::Fail);
-        assert_eq!(
-            Verdict::of(Some(&interval(1.0, 1.1)), Some(&noisy), 0.95, NOISE),
-            Verdict::Open
-        );
-        assert_eq!(Verdict::of(None, Some(&quiet), 0.95, NOISE), Verdict::Unknown);
+        assert_eq!(Verdict::of(Some(&interval(1.0, 1.1)), Some(&noisy), 0.95, 1.0), Verdict::Open);
+        assert_eq!(Verdict::of(None, Some(&quiet), 0.95, 1.0), Verdict::Unknown);
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct Options {
     pub(crate) millis: f64,
     /// How often a sitting is repeated at most because others were at work meanwhile.
     pub(crate) again: usize,
-    /// How far the control may stray from itself where a row is judged.
+    /// Multiplies how far the control may stray from itself where a row is judged.
     pub(crate) noise: f64,
     /// The words of the command.
     pub(crate) command: String,
