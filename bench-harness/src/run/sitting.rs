@@ -4,7 +4,6 @@
 //! sitting:  A ─ start, calibrate │ B ─ start, calibrate │ C …          a child each
 //! visit 1:  A ─ warm, 4 windows  │ B ─ warm, 4 windows  │ C …
 //! visit 2:  … C │ B │ A                                                the other way round
-//! …
 //! ```
 //!
 //! A machine's speed drifts over seconds and jumps when somebody else runs. Windows of a few
@@ -30,7 +29,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Visits of an arm in a sitting.
-const VISITS: usize = 3;
+const VISITS: usize = 2;
 /// Windows of a visit that may be disturbed and are repeated.
 const REPEATED: usize = 32;
 /// So many undisturbed windows are enough to do without the others.
