@@ -36,8 +36,6 @@ pub(crate) struct Central<S, P: Platform> {
     pub(crate) shelves: [Shelf<P::Lock>; CLASSES],
     /// Bytes that threads keep in their run slots.
     pub(crate) slots: AtomicUsize,
-    /// Bytes of blocks that the stocks of all threads may hold beyond their first bounds.
-    pub(crate) stocked: AtomicUsize,
     /// Idle pages in spans of all shelves.
     pub(crate) idle_pages: AtomicUsize,
     /// Spans without a live block on all shelves.
@@ -79,7 +77,6 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             ground,
             shelves,
             slots: AtomicUsize::new(0),
-            stocked: AtomicUsize::new(0),
             idle_pages: AtomicUsize::new(0),
             empty_spans: AtomicUsize::new(0),
             resident: Resident::new(),
@@ -157,7 +154,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     pub(crate) fn take_one(&self, class: usize) -> *mut u8 {
         let mut block = [core::ptr::null_mut()];
         let (_, grown) = self.refill(class, &mut block);
-        self.make_up(class, grown.excess);
+        self.make_up(class, grown);
         block[0]
     }
 
@@ -197,8 +194,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         let page = 1 << self.page_log2();
         let align = if (frames * FRAME).is_multiple_of(page) { page / FRAME } else { 1 };
         self.ground.with(|ground| {
-            let taken =
-                ground.take(&self.source, &self.territories, frames, align, new_memory)?;
+            let taken = ground.take(&self.source, &self.territories, frames, align, new_memory)?;
             let run = taken.run;
             let id = match ground.take_place(&self.source, &self.territories, run.territory) {
                 Ok(id) => id,

@@ -86,7 +86,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     }
 
     /// For slow paths that change nothing here: looks again if nobody did for a second.
-    #[cfg(feature = "std")]
+    #[cfg(all(feature = "std", not(strata_loom)))]
     pub(crate) fn tick(&self) {
         if self.is_due() {
             self.give_back(0);
@@ -234,16 +234,16 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         }
     }
 
-    /// Gives idle pages back for `excess` bytes that were just taken from the system above the high
-    /// mark: the peak does not grow while memory lies idle elsewhere. Idle pages of `class` itself
+    /// Gives idle pages back for memory that was just taken from the system above the high mark: the peak does not grow while memory lies idle elsewhere. Idle pages of `class` itself
     /// are what the next request gets.
-    pub(crate) fn make_up(&self, class: usize, excess: usize) {
-        if excess == 0 {
+    pub(crate) fn make_up(&self, class: usize, grown: Grown) {
+        if grown.bytes == 0 || grown.excess == 0 {
             return;
         }
         if S::PURGES && !self.mode_is_never() && !self.is_refused() {
             let spare = self.spare();
-            let mut wanted = excess.max(self.resident.high() / 16);
+            // More than the excess, so that the next ones need not.
+            let mut wanted = grown.excess.max(self.resident.high() / 16);
             self.retire_empty();
             let idle = self.ground.with(|ground| ground.idle_bytes());
             if idle > spare {

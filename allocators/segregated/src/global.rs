@@ -104,7 +104,7 @@ mod process_face {
         }
 
         /// The heap's figures. What threads keep ready is read while they go on, so `allocated` is
-        /// right to within their stocks, 256 KiB of blocks a class and thread at most.
+        /// right to within their stocks, 2 MiB of blocks a thread at most.
         pub fn stats(&self) -> Stats {
             let mut in_stocks = 0;
             stocks::stocked(|class, blocks| in_stocks += class::cut(class).block_len() * blocks);
@@ -135,10 +135,11 @@ mod process_face {
         }
 
         /// Calls back with every block in use and every free range, after flushing this thread's
-        /// stocks. Blocks in other threads' stocks count as in use; exact while no other thread
+        /// stocks and those that ended threads left. Blocks in other threads' stocks count as in use; exact while no other thread
         /// allocates. `visit` must not allocate from this heap.
         pub fn walk(&self, visit: &mut dyn FnMut(Walked)) {
             stocks::flush_this_thread();
+            stocks::flush_left(usize::MAX);
             HEAP.walk(visit);
         }
     }

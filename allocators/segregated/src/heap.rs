@@ -102,7 +102,7 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> Heap<S, L> {
 
     fn take_large(&self, layout: Layout) -> Result<(NonNull<u8>, bool), Exhausted> {
         let (block, zero, grown) = self.central.take_large(layout)?;
-        self.central.make_up(class::CLASSES, grown.excess);
+        self.central.make_up(class::CLASSES, grown);
         Ok((block, zero))
     }
 
@@ -146,7 +146,7 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> Heap<S, L> {
                 // SAFETY: 1. the caller's. 2. both are large, of one alignment.
                 let resized = unsafe { self.central.resize_large(block, layout, new) };
                 if let Some((block, grown)) = resized {
-                    self.central.make_up(class::CLASSES, grown.excess);
+                    self.central.make_up(class::CLASSES, grown);
                     return Ok(block);
                 }
             }

@@ -101,7 +101,10 @@ pub(crate) fn usable(layout: Layout, granule: usize) -> usize {
 
 impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// A block of pages, whether it is zero, and the new memory that it takes: to be made up for.
-    pub(crate) fn take_large(&self, layout: Layout) -> Result<(NonNull<u8>, bool, Grown), Exhausted> {
+    pub(crate) fn take_large(
+        &self,
+        layout: Layout,
+    ) -> Result<(NonNull<u8>, bool, Grown), Exhausted> {
         let Some(frames) = run_frames(layout) else { return self.take_chunk(layout) };
         let align = layout.align().div_ceil(FRAME);
         let take = |new_memory| {

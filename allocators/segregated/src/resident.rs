@@ -8,10 +8,6 @@
 use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicUsize;
 
-/// The least new memory between two trims.
-#[cfg(feature = "std")]
-const LEAST_STEP: usize = 8 << 10;
-
 /// New memory that a request took.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Grown {
@@ -29,22 +25,11 @@ pub(crate) struct Resident {
     now: AtomicUsize,
     /// The most that `now` was when somebody looked.
     high: AtomicUsize,
-    /// Bytes of new memory near the high mark after which a thread trims its stocks.
-    step: AtomicUsize,
-    /// The high mark when it last rose between two trims, and the new memory before trims since.
-    rose: AtomicUsize,
-    in_vain: AtomicUsize,
 }
 
 impl Resident {
     pub(crate) const fn new() -> Self {
-        Self {
-            now: AtomicUsize::new(0),
-            high: AtomicUsize::new(0),
-            step: AtomicUsize::new(0),
-            rose: AtomicUsize::new(0),
-            in_vain: AtomicUsize::new(0),
-        }
+        Self { now: AtomicUsize::new(0), high: AtomicUsize::new(0) }
     }
 
     /// Counts `bytes` that get contents.
@@ -63,27 +48,6 @@ impl Resident {
         // What a page wider than a frame keeps is not always known, and then not counted.
         let less = |now: usize| Some(now.saturating_sub(bytes));
         let _ = self.now.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-    }
-
-    /// Whether a thread that took `new` bytes of new memory near the high mark since its last trim
-    /// should trim its stocks.
-    #[cfg(feature = "std")]
-    pub(crate) fn wants_trim(&self, new: usize) -> bool {
-        let step = self.step.load(Ordering::Relaxed);
-        if new < step {
-            return false;
-        }
-        let high = self.high();
-        if high - high / 128 >= self.rose.load(Ordering::Relaxed) {
-            self.rose.store(high, Ordering::Relaxed);
-            self.in_vain.store(0, Ordering::Relaxed);
-            self.step.store((high / 256).max(LEAST_STEP), Ordering::Relaxed);
-        } else if self.in_vain.fetch_add(new, Ordering::Relaxed) + new > high {
-            // Trims before no higher peak cost time and save nothing: a program that goes round in
-            // the memory that it has is left alone after a while.
-            self.step.store(step.saturating_mul(2), Ordering::Relaxed);
-        }
-        true
     }
 
     /// Lifts the high mark to what there is now.

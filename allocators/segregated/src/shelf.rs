@@ -81,11 +81,8 @@ pub(crate) struct Taken {
 }
 
 impl<L: RawLock> Shelf<L> {
-    const EMPTY: Lists = Lists {
-        open: [NONE; LISTS],
-        queue: NONE,
-        figures: Figures { live: 0, idle: 0, empty: 0 },
-    };
+    const EMPTY: Lists =
+        Lists { open: [NONE; LISTS], queue: NONE, figures: Figures { live: 0, idle: 0, empty: 0 } };
 
     #[cfg(not(strata_loom))]
     pub(crate) const fn new() -> Self {

@@ -10,6 +10,7 @@ use strata_os::FutexLock;
 use strata_os::library;
 use strata_os::thread::ExitHook;
 
+use super::peak::ALL;
 use super::thread::{Cold, Thread, give_scrap};
 use super::{STOCKS, Stock, Stocks, adapt};
 use crate::class::CLASSES;
@@ -184,8 +185,7 @@ unsafe fn drop_left(at: NonNull<Thread>) {
             give_scrap(cold);
         }
     }
-    // Relaxed: a sum that is right when nobody is counting.
-    HEAP.stocked.fetch_sub(thread.bytes, Ordering::Relaxed);
+    ALL.count(thread.bytes, 0);
     // SAFETY: 1. from `new_thread`; nobody has it any more.
     HEAP.ground.with(|ground| unsafe { ground.put_scrap(at.cast(), size_of::<Thread>()) });
 }
@@ -267,7 +267,11 @@ pub(crate) fn stocked(mut visit: impl FnMut(usize, usize)) {
         let mut left = registry.left;
         // SAFETY: members of the registry are there, and change under this lock only.
         while let Some(thread) = unsafe { left.as_ref() } {
-            thread.left.iter().enumerate().for_each(|(class, blocks)| visit(class, (*blocks).into()));
+            thread
+                .left
+                .iter()
+                .enumerate()
+                .for_each(|(class, blocks)| visit(class, (*blocks).into()));
             left = thread.next;
         }
         let mut at = registry.threads;

@@ -46,7 +46,7 @@ pub(crate) fn take_slow(class: usize) -> *mut u8 {
         let block = room[got - 1];
         thread.set(class, got - 1);
         thread.trim_near_peak(class, grown);
-        HEAP.make_up(class, grown.excess);
+        HEAP.make_up(class, grown);
         block
     })
 }
@@ -179,7 +179,7 @@ fn make_up_large(grown: Grown) {
             }
         });
     }
-    HEAP.make_up(CLASSES, grown.excess);
+    HEAP.make_up(CLASSES, grown);
 }
 
 /// Gives this thread's stocks back.

@@ -6,6 +6,7 @@ use core::ptr::{self, NonNull};
 use strata_core::sync::Ordering;
 
 use super::life::flush_left;
+use super::peak::ALL;
 use super::{Stock, Stocks, adapt};
 use crate::class::{self, CLASSES};
 use crate::process::HEAP;
@@ -60,7 +61,8 @@ impl Thread {
 
     /// Bytes of blocks in stocks that no thread has.
     pub(super) fn left_bytes(&self) -> usize {
-        let bytes = |(class, &blocks): (usize, &u16)| class::cut(class).block_len() * usize::from(blocks);
+        let bytes =
+            |(class, &blocks): (usize, &u16)| class::cut(class).block_len() * usize::from(blocks);
         self.left.iter().enumerate().map(bytes).sum()
     }
 
@@ -98,7 +100,8 @@ impl Thread {
             // SAFETY: the first word of an array.
             unsafe { *base = ptr::null_mut() };
             let bound = adapt::first(class) as u16;
-            self.cold[class] = Cold { base, scrap: 0, bound, last: self.visits as u16, took: false };
+            self.cold[class] =
+                Cold { base, scrap: 0, bound, last: self.visits as u16, took: false };
             self.set(class, 0);
         }
     }
@@ -123,8 +126,7 @@ impl Thread {
         if of_use && now.wrapping_sub(last) <= adapt::soon(class) {
             let grown = adapt::grown(class, bound);
             let more = grown.saturating_sub(bound) * class::cut(class).block_len();
-            // Relaxed: a sum that is right when nobody is counting.
-            let all = HEAP.stocked.load(Ordering::Relaxed) + more;
+            let all = ALL.bytes() + more;
             if more != 0 && adapt::may_grow(self.bytes + more, all, HEAP.resident.high()) {
                 self.resize(class, grown);
             }
@@ -158,8 +160,7 @@ impl Thread {
         let before = self.bytes;
         self.bytes += bound * class::cut(class).block_len();
         self.bytes -= usize::from(old.bound) * class::cut(class).block_len();
-        // Relaxed: see `visit`. Adding a difference that wrapped is subtracting.
-        HEAP.stocked.fetch_add(self.bytes.wrapping_sub(before), Ordering::Relaxed);
+        ALL.count(before, self.bytes);
         self.set(class, len);
         if old.scrap != 0 && old.base != self.cold[class].base {
             give_scrap(old);
@@ -205,7 +206,7 @@ impl Thread {
     /// would pin memory beside it. How much of them depends on how much memory is new.
     pub(super) fn trim_near_peak(&mut self, class: usize, grown: Grown) {
         self.grown += grown.bytes;
-        if grown.near && HEAP.resident.wants_trim(self.grown) {
+        if grown.near && ALL.wants_trim(self.grown, HEAP.resident.high()) {
             let mut rest = adapt::TRIMMED * core::mem::take(&mut self.grown);
             for _ in 0..CLASSES {
                 self.trim_hand = (self.trim_hand + 1) % CLASSES as u16;
