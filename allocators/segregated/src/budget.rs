@@ -34,13 +34,22 @@ pub(crate) struct Budget {
     learned: usize,
     /// Purged bytes that were taken again since the last purge that nobody regretted.
     reused: usize,
+    /// Bytes purged to make up for a new peak, and not taken again so far.
+    made_up: usize,
     last_purge: u64,
     last_reuse: u64,
 }
 
 impl Budget {
     pub(crate) const fn new() -> Self {
-        Self { mode: GiveBack::Budget, learned: 0, reused: 0, last_purge: 0, last_reuse: 0 }
+        Self {
+            mode: GiveBack::Budget,
+            learned: 0,
+            reused: 0,
+            made_up: 0,
+            last_purge: 0,
+            last_reuse: 0,
+        }
     }
 
     fn floor(live: usize) -> usize {
@@ -71,17 +80,30 @@ impl Budget {
         self.last_purge = now;
     }
 
-    /// `bytes` were taken that had been purged.
-    pub(crate) fn wanted_again(&mut self, bytes: usize, live: usize, now: u64) {
+    /// `bytes` were purged to make up for a new peak: that they are wanted again teaches nothing, for
+    /// to keep them would have made the peak higher.
+    pub(crate) fn made_up(&mut self, bytes: usize) {
+        self.made_up += bytes;
+    }
+
+    /// `bytes` were taken that had been purged. Answers how many of them to make up for a peak.
+    pub(crate) fn wanted_again(&mut self, bytes: usize, live: usize, now: u64) -> usize {
+        let of_peaks = bytes.min(self.made_up);
+        self.made_up -= of_peaks;
+        let bytes = bytes - of_peaks;
         if now.wrapping_sub(self.last_purge) >= SOON {
             self.reused = 0;
-            return;
+            return of_peaks;
+        }
+        if bytes == 0 {
+            return of_peaks;
         }
         self.last_reuse = now;
         self.reused += bytes;
         let doubled = Self::floor(live) + 2 * self.learned;
         // A quarter more than was missed: what is kept is not quite the memory that is wanted.
         self.learned = self.learned.max(doubled.min(self.reused + self.reused / 4));
+        of_peaks
     }
 
     /// Some time has passed.
@@ -137,6 +159,17 @@ mod tests {
         assert_eq!(budget.learned(), FLOOR);
         budget.wanted_again(1, 0, 2);
         assert_eq!(budget.learned(), 3 * FLOOR);
+    }
+
+    #[test]
+    fn what_was_purged_for_a_peak_teaches_nothing() {
+        let mut budget = Budget::new();
+        budget.purged(1);
+        budget.made_up(MIB);
+        assert_eq!(budget.wanted_again(MIB, 0, 2), MIB);
+        assert_eq!(budget.learned(), 0);
+        budget.wanted_again(MIB, 0, 2);
+        assert_eq!(budget.learned(), FLOOR);
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             taken = attempt(Some(true));
         }
         let grown = self.resident.grow(taken.fresh << page_log2);
-        self.learn(taken.again << page_log2, grown);
+        self.learn(taken.again << page_log2);
         (taken.blocks, grown)
     }
 

@@ -19,15 +19,15 @@ const PURGE: usize = 1 << 20;
 const SHARED_LOOKS: usize = 16;
 
 impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
-    /// Tells the budget that purged memory is in use again. Near the peak that teaches nothing: what
-    /// is purged there is what the peak would grow by.
-    pub(crate) fn learn(&self, purged: usize, grown: Grown) {
-        if P::CLOCKED && purged != 0 && !grown.near {
+    /// Tells the budget that purged memory is in use again.
+    pub(crate) fn learn(&self, purged: usize) {
+        if P::CLOCKED && purged != 0 {
             self.ground.with(|ground| {
                 // Relaxed, both: figures of no certain moment.
                 let live = self.live.load(Ordering::Relaxed);
-                ground.budget.wanted_again(purged, live, P::now());
+                let of_peaks = ground.budget.wanted_again(purged, live, P::now());
                 self.limit.store(ground.budget.limit(live), Ordering::Relaxed);
+                self.resident.regret(of_peaks);
             });
         }
     }
@@ -243,17 +243,14 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         if S::PURGES && !self.mode_is_never() && !self.is_refused() {
             let spare = self.spare();
             // More than the excess, so that the next ones need not.
-            let mut wanted = grown.excess.max(self.resident.high() / 16);
+            let wanted = grown.excess.max(self.resident.high() / 16);
             self.retire_empty();
-            let idle = self.ground.with(|ground| ground.idle_bytes());
-            if idle > spare {
-                wanted -= self.purge_ground(wanted.min(idle - spare)).min(wanted);
-            }
+            let idle = self.ground.with(|ground| ground.idle_bytes()).saturating_sub(spare);
+            let mut done = self.purge_ground(wanted.min(idle));
             let own = self.shelves.get(class).map_or(0, |shelf| shelf.idle() << self.page_log2());
-            let kept = self.idle_outside().0.saturating_sub(own);
-            if kept > spare && wanted != 0 {
-                self.purge_spans(wanted.min(kept - spare), class);
-            }
+            let kept = self.idle_outside().0.saturating_sub(own).saturating_sub(spare);
+            done += self.purge_spans(wanted.saturating_sub(done).min(kept), class);
+            self.ground.with(|ground| ground.budget.made_up(done));
         }
         self.resident.mark();
     }
@@ -261,7 +258,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// Bytes that lie idle even where new memory is taken from the system: at each such moment some
     /// are just between two uses.
     pub(crate) fn spare(&self) -> usize {
-        SPARE.max(self.live() / 512)
+        SPARE.max(self.live() / 512).max(self.resident.spare())
     }
 
     fn mode_is_never(&self) -> bool {

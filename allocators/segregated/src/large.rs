@@ -125,7 +125,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             taken => taken?,
         };
         let grown = self.resident.grow(taken.fresh);
-        self.learn(taken.purged, grown);
+        self.learn(taken.purged);
         Ok((taken.base, taken.zero, grown))
     }
 
@@ -244,7 +244,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                     Some(taken)
                 })?;
                 let grown = self.resident.grow(taken.fresh);
-                self.learn(taken.purged, grown);
+                self.learn(taken.purged);
                 Some((block, grown))
             }
             (None, None) => {

@@ -25,11 +25,23 @@ pub(crate) struct Resident {
     now: AtomicUsize,
     /// The most that `now` was when somebody looked.
     high: AtomicUsize,
+    /// Bytes that were purged for a peak and wanted again, since the spare last grew.
+    regretted: AtomicUsize,
+    /// Bytes that may lie idle at a new peak because purging them was regretted, and the high mark
+    /// when that began.
+    spare: AtomicUsize,
+    began: AtomicUsize,
 }
 
 impl Resident {
     pub(crate) const fn new() -> Self {
-        Self { now: AtomicUsize::new(0), high: AtomicUsize::new(0) }
+        Self {
+            now: AtomicUsize::new(0),
+            high: AtomicUsize::new(0),
+            regretted: AtomicUsize::new(0),
+            spare: AtomicUsize::new(0),
+            began: AtomicUsize::new(0),
+        }
     }
 
     /// Counts `bytes` that get contents.
@@ -56,6 +68,32 @@ impl Resident {
         if now > self.high.load(Ordering::Relaxed) {
             self.high.store(now, Ordering::Relaxed);
         }
+        let began = self.began.load(Ordering::Relaxed);
+        if now > began + began / 16 {
+            // A higher peak by far: what was regretted below it says nothing of it.
+            self.began.store(now, Ordering::Relaxed);
+            self.regretted.store(0, Ordering::Relaxed);
+            self.spare.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// `bytes` are wanted again that were purged for a peak. Where they come to a part of the peak
+    /// itself, purging costs more than it saves: more may lie idle then.
+    pub(crate) fn regret(&self, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
+        let high = self.high();
+        if self.regretted.fetch_add(bytes, Ordering::Relaxed) + bytes > high / 4 {
+            self.regretted.store(0, Ordering::Relaxed);
+            let spare = self.spare.load(Ordering::Relaxed);
+            self.spare.store((2 * spare).clamp(high / 64, high / 8), Ordering::Relaxed);
+        }
+    }
+
+    /// Bytes that may lie idle at a new peak because purging them was regretted.
+    pub(crate) fn spare(&self) -> usize {
+        self.spare.load(Ordering::Relaxed)
     }
 
     /// The high mark.
