@@ -176,6 +176,18 @@ fn only_like_modes_are_peers_and_unequal_rounds_have_no_interval() {
 }
 
 #[test]
+fn a_kernel_that_got_more_rounds_counts_with_as_many_as_the_others() {
+    let mut rows = rows();
+    let before = versus(&rows).all;
+    assert!(before.is_some());
+    let first = rows[0].workload.name.clone();
+    for row in rows.iter_mut().filter(|row| row.workload.name == first) {
+        row.time.iter_mut().for_each(|time| time.samples.push(1e9));
+    }
+    assert_eq!(versus(&rows).all, before);
+}
+
+#[test]
 fn without_kernels_there_is_nothing_to_say() {
     let mut rows = rows();
     rows.iter_mut().for_each(|row| row.workload.family = None);
