@@ -3,3 +3,32 @@
 
 #[cfg(any(feature = "std", strata_loom, test))]
 extern crate std;
+
+mod block;
+mod check;
+mod checked;
+pub mod class;
+mod entry;
+mod error;
+mod frames;
+mod geometry;
+mod journal;
+mod local;
+mod range;
+mod row;
+mod run;
+mod search;
+mod slot;
+mod stats;
+mod tables;
+mod take;
+mod tree;
+mod whole;
+
+pub use check::{Broken, Checked, FrameState};
+pub use class::{Class, Fit, Policy, separate, together};
+pub use error::{ClaimError, FreeError};
+pub use frames::PageFrames;
+pub use geometry::Geometry;
+pub use local::Local;
+pub use stats::FrameStats;

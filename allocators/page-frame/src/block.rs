@@ -1,0 +1,233 @@
+//! Blocks inside one huge frame: orders below that of a huge frame.
+//!
+//! Up to order 6 a block is bits of one word: charge the entry, then set the bits with one
+//! exchange. Above, it is several words. They are taken one after the other in ascending order, and
+//! whoever loses one gives back those before it and tries the next place. The charge covers what is
+//! taken at any moment, so that a claim that will fail never takes a frame that was promised to
+//! another: single words go on beside it.
+
+use strata_core::FrameId;
+use strata_core::sync::{AtomicU64, Ordering};
+
+use crate::entry::{Entry, HELD};
+use crate::error::FreeError;
+use crate::geometry::{ROW, ROW_ORDER, bit_of, frame_at, row_of};
+use crate::journal::Journal;
+use crate::row;
+use crate::tables::Tables;
+
+/// Passes over the rows of a huge frame that has promised a frame, before another is looked for.
+/// Each pass that finds nothing means that another thread took something.
+const PASSES: usize = 4;
+
+impl Tables<'_> {
+    /// The first row from `from` on, going round, in which a block of `order` begins.
+    pub(crate) fn scout(&self, huge: usize, order: u8, from: usize) -> Option<usize> {
+        let rows = self.rows_of(huge);
+        let from = from % rows.len();
+        // Relaxed: a hint.
+        if order <= ROW_ORDER {
+            let room = |i: &usize| row::blocks(rows[*i].load(Ordering::Relaxed), order) != 0;
+            return (from..rows.len()).chain(0..from).find(room);
+        }
+        let group = 1 << (order - ROW_ORDER);
+        let from = from & !(group - 1);
+        let empty =
+            |i: &usize| rows[*i..*i + group].iter().all(|row| row.load(Ordering::Relaxed) == 0);
+        (from..rows.len()).step_by(group).chain((0..from).step_by(group)).find(empty)
+    }
+
+    /// Takes a block of `order`, below that of a huge frame, inside `huge`; it looks from row
+    /// `from` of it on. Up to order 6 lock-free, above obstruction-free.
+    #[inline]
+    pub(crate) fn take_block(
+        &self,
+        huge: usize,
+        order: u8,
+        from: usize,
+        journal: &impl Journal,
+    ) -> Option<FrameId> {
+        if order == 0 {
+            return self.charge(huge, 1).then(|| self.take_promised(huge, 0, from, journal))?;
+        }
+        let from = self.scout(huge, order, from)?;
+        if order <= ROW_ORDER {
+            let frames = 1 << order;
+            return self
+                .charge(huge, frames)
+                .then(|| self.take_promised(huge, order, from, journal))?;
+        }
+        self.take_rows(huge, order, from, journal)
+    }
+
+    /// Takes a block of an order up to 6 that was charged, or takes the charge back.
+    #[inline]
+    fn take_promised(
+        &self,
+        huge: usize,
+        order: u8,
+        from: usize,
+        journal: &impl Journal,
+    ) -> Option<FrameId> {
+        let rows = self.rows_of(huge);
+        let from = from % rows.len();
+        let first = self.geometry.first_row(huge);
+        for _ in 0..PASSES {
+            for i in (from..rows.len()).chain(0..from) {
+                let before = |bits| journal.bits(first + i, bits);
+                if let Some(bit) = row::take_block(&rows[i], order, before) {
+                    return Some(frame_at(first + i, bit));
+                }
+            }
+            if order > 0 {
+                break;
+            }
+        }
+        self.discharge(huge, 1 << order);
+        None
+    }
+
+    /// Takes a block of whole rows.
+    fn take_rows(
+        &self,
+        huge: usize,
+        order: u8,
+        from: usize,
+        journal: &impl Journal,
+    ) -> Option<FrameId> {
+        if !self.begin_claim(huge, 1 << order) {
+            return None;
+        }
+        let rows = self.rows_of(huge);
+        let group = 1 << (order - ROW_ORDER);
+        for i in (from..rows.len()).step_by(group).chain((0..from).step_by(group)) {
+            let frame = frame_at(self.geometry.first_row(huge) + i, 0);
+            journal.range(frame.0, 1 << order);
+            if self.take_all(&rows[i..i + group]) {
+                self.end_claim(huge, 0);
+                return Some(frame);
+            }
+        }
+        self.end_claim(huge, 1 << order);
+        None
+    }
+
+    /// Takes all rows, which must be free, in ascending order, or none of them.
+    fn take_all(&self, rows: &[AtomicU64]) -> bool {
+        for (i, row) in rows.iter().enumerate() {
+            // Acquire: its partner is the Release of whoever cleared the row. Relaxed: a row that
+            // was lost is not looked into.
+            if row.compare_exchange(0, u64::MAX, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                continue;
+            }
+            for row in &rows[..i] {
+                // Release: as `row::clear`. Nobody clears bits of frames that are not handed out.
+                row.store(0, Ordering::Release);
+            }
+            if i > 0 {
+                self.note_undone();
+            }
+            return false;
+        }
+        true
+    }
+
+    /// Takes what is free in one row of `huge`, at most `max` frames: the row and the bits. With
+    /// `hold` it tells others that a stock works here. Lock-free.
+    pub(crate) fn grab(
+        &self,
+        huge: usize,
+        max: u64,
+        hold: bool,
+        journal: &impl Journal,
+    ) -> Option<(usize, u64)> {
+        let first = self.geometry.first_row(huge);
+        let capacity = self.capacity();
+        let mark = if hold { HELD } else { 0 };
+        for (i, row) in self.rows_of(huge).iter().enumerate() {
+            // Relaxed: a look at what to promise.
+            let free = ROW - u64::from(row.load(Ordering::Relaxed).count_ones());
+            if free == 0 {
+                continue;
+            }
+            let mut promised = 0;
+            // Acquire: as in `charge`.
+            let charged = self.update(huge, Ordering::Acquire, |entry| {
+                promised = free.min(max).min(capacity.saturating_sub(entry.used()));
+                let entry = if promised == 0 { None } else { entry.charge(promised, capacity) };
+                entry.map(|entry| Entry(entry.0 | mark))
+            });
+            if charged.is_err() {
+                return None;
+            }
+            let before = |bits| journal.bits(first + i, bits);
+            let bits = row::take_up_to(row, promised, before);
+            let rest = promised - u64::from(bits.count_ones());
+            if rest > 0 {
+                self.discharge(huge, rest);
+            }
+            if bits != 0 {
+                return Some((first + i, bits));
+            }
+        }
+        None
+    }
+
+    /// Gives back frames of one row, all of which are taken.
+    pub(crate) fn free_bits(&self, row: usize, bits: u64) -> Result<(), FreeError> {
+        let huge = self.geometry.huge_of(row as u64 * ROW);
+        self.check_small(huge)?;
+        row::clear(&self.rows[row], bits).map_err(|word| not_taken(word & bits))?;
+        self.discharge(huge, u64::from(bits.count_ones()));
+        Ok(())
+    }
+
+    /// That `huge` is not a whole block.
+    #[inline]
+    pub(crate) fn check_small(&self, huge: usize) -> Result<(), FreeError> {
+        let entry = self.entry(huge);
+        if entry.is_whole() {
+            return Err(if entry.is_huge() {
+                FreeError::WrongOrder
+            } else {
+                FreeError::DoubleFree
+            });
+        }
+        Ok(())
+    }
+
+    /// Gives back a block of an order below that of a huge frame.
+    #[inline]
+    pub(crate) fn free_block(&self, frame: FrameId, order: u8) -> Result<(), FreeError> {
+        let huge = self.geometry.huge_of(frame.0);
+        self.check_small(huge)?;
+        let first = row_of(frame.0);
+        if order <= ROW_ORDER {
+            let bits = row::mask(bit_of(frame.0), 1 << order);
+            row::clear(&self.rows[first], bits).map_err(|word| not_taken(word & bits))?;
+        } else {
+            self.clear_rows(&self.rows[first..first + (1 << (order - ROW_ORDER))])?;
+        }
+        self.discharge(huge, 1 << order);
+        Ok(())
+    }
+
+    fn clear_rows(&self, rows: &[AtomicU64]) -> Result<(), FreeError> {
+        // Relaxed: a look before anything changes.
+        let set = |row: &AtomicU64| row.load(Ordering::Relaxed);
+        if rows.iter().any(|row| set(row) != u64::MAX) {
+            return Err(not_taken(rows.iter().fold(0, |any, row| any | set(row))));
+        }
+        // Two frees of one block meet at its first row, where one of them stops.
+        for row in rows {
+            row::clear(row, u64::MAX).map_err(not_taken)?;
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong with freeing a block of which only the frames in `set` are taken.
+#[inline]
+pub(crate) fn not_taken(set: u64) -> FreeError {
+    if set == 0 { FreeError::DoubleFree } else { FreeError::WrongOrder }
+}

@@ -1,0 +1,169 @@
+//! What is known of one huge frame in 16 bits, and four of them in one word.
+//!
+//! ```text
+//!   15    14    13    12..11   10..0
+//! ┌──────┬──────┬──────┬────────┬───────────────┐
+//! │ HUGE │ BUSY │ HELD │ claims │ used frames   │
+//! └──────┴──────┴──────┴────────┴───────────────┘
+//! ```
+//!
+//! - used: frames that are taken or promised. Whoever takes frames of a row charges them here
+//!   first, whoever gives them back clears the row first: used is never less than the bits set in
+//!   the rows, so that zero means that all rows are zero and nobody is at work on them.
+//! - claims: how many are taking several rows of this huge frame at this moment.
+//! - HELD: a stock works here. A hint: others stay away while they find something else.
+//! - BUSY: taken whole, and whoever did it is filling or clearing the rows.
+//! - HUGE: taken whole, all rows full.
+//!
+//! Four entries make a word because up to four neighbours are taken with one exchange, and because
+//! an atomic word may not be reached in two widths.
+
+use crate::geometry::QUAD;
+
+pub(crate) const USED: u16 = 0x07ff;
+pub(crate) const CLAIM: u16 = 0x0800;
+pub(crate) const CLAIMS: u16 = 0x1800;
+pub(crate) const HELD: u16 = 0x2000;
+pub(crate) const BUSY: u16 = 0x4000;
+pub(crate) const HUGE: u16 = 0x8000;
+
+/// One in each of the four lanes.
+pub(crate) const LANES: u64 = 0x0001_0001_0001_0001;
+
+/// The entry of one huge frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry(pub(crate) u16);
+
+impl Entry {
+    pub(crate) const FREE: Self = Self(0);
+
+    /// The entry of `huge` in its word.
+    #[inline]
+    pub(crate) const fn of(word: u64, huge: usize) -> Self {
+        Self((word >> shift(huge)) as u16)
+    }
+
+    /// Taken and promised frames.
+    #[inline]
+    pub(crate) const fn used(self) -> u64 {
+        (self.0 & USED) as u64
+    }
+
+    /// Taken whole, and handed out.
+    #[inline]
+    pub(crate) const fn is_huge(self) -> bool {
+        self.0 & HUGE != 0
+    }
+
+    /// Its rows are not to be touched.
+    #[inline]
+    pub(crate) const fn is_whole(self) -> bool {
+        self.0 & (HUGE | BUSY) != 0
+    }
+
+    #[inline]
+    pub(crate) const fn is_busy(self) -> bool {
+        self.0 & BUSY != 0
+    }
+
+    #[inline]
+    pub(crate) const fn is_held(self) -> bool {
+        self.0 & HELD != 0
+    }
+
+    /// Somebody is taking several words of it, or all of it, and may fail.
+    #[inline]
+    pub(crate) const fn in_flight(self) -> bool {
+        self.0 & (BUSY | CLAIMS) != 0
+    }
+
+    /// With `frames` more promised, out of `capacity`.
+    #[inline]
+    pub(crate) const fn charge(self, frames: u64, capacity: u64) -> Option<Self> {
+        if self.is_whole() || self.used() + frames > capacity {
+            return None;
+        }
+        Some(Self(self.0 + frames as u16))
+    }
+
+    /// As [`charge`](Self::charge), and with one claim more.
+    #[inline]
+    pub(crate) const fn claim(self, frames: u64, capacity: u64) -> Option<Self> {
+        if self.0 & CLAIMS == CLAIMS {
+            return None;
+        }
+        match self.charge(frames, capacity) {
+            Some(entry) => Some(Self(entry.0 + CLAIM)),
+            None => None,
+        }
+    }
+}
+
+/// Where the entry of `huge` begins in its word.
+#[inline]
+pub(crate) const fn shift(huge: usize) -> u32 {
+    (huge % QUAD) as u32 * 16
+}
+
+/// A mask over `count` lanes from that of `huge`; they lie in one word.
+#[inline]
+pub(crate) const fn lanes(huge: usize, count: usize) -> u64 {
+    let all = if count == QUAD { u64::MAX } else { (1 << (count * 16)) - 1 };
+    all << shift(huge)
+}
+
+/// The high bit of each lane whose entry is free for anyone, holds more than `above` and at most
+/// `limit` used frames. Both are below 2^13.
+#[inline]
+pub(crate) const fn between(word: u64, above: u16, limit: u16) -> u64 {
+    const HIGH: u64 = LANES << 15;
+    // Lanes that are HELD or BUSY are above every limit; those that are HUGE are taken out last.
+    // The claims bits are left out: they say nothing about room.
+    let lanes = word & !(LANES * CLAIMS as u64) & !HIGH;
+    let more = (lanes | HIGH) - LANES * (above as u64 + 1);
+    let less = (LANES * limit as u64 | HIGH) - lanes;
+    more & less & !word & HIGH
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lanes_between_are_what_each_entry_says() {
+        let entries = [0, 1, 5, 511, 512, 1024, HELD, HELD | 5, BUSY | 512, HUGE | 512, CLAIM | 7];
+        for a in entries {
+            for b in entries {
+                let word = u64::from(a) | u64::from(b) << 48 | 300 << 16 | u64::from(HUGE) << 32;
+                for (above, limit) in [(0, 511), (0, 0), (4, 504), (299, 300), (300, 1023)] {
+                    let found = between(word, above, limit);
+                    for huge in 0..4 {
+                        let entry = Entry::of(word, huge);
+                        let used = entry.0 & USED;
+                        let fits = entry.0 & (HUGE | BUSY | HELD) == 0 && used > above;
+                        let expected = fits && used <= limit;
+                        assert_eq!(found >> (shift(huge) + 15) & 1 == 1, expected, "{entry:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_charge_stops_at_the_capacity_and_at_whole_huge_frames() {
+        assert_eq!(Entry(500).charge(12, 512), Some(Entry(512)));
+        assert_eq!(Entry(500).charge(13, 512), None);
+        assert_eq!(Entry(HELD | 3).charge(1, 512), Some(Entry(HELD | 4)));
+        assert_eq!(Entry(HUGE | 512).charge(0, 512), None);
+        assert_eq!(Entry(BUSY).charge(1, 512), None);
+        assert_eq!(Entry(1).claim(128, 512), Some(Entry(CLAIM | 129)));
+        assert_eq!(Entry(CLAIMS).claim(128, 512), None);
+    }
+
+    #[test]
+    fn masks_cover_their_lanes() {
+        assert_eq!(lanes(0, 4), u64::MAX);
+        assert_eq!(lanes(6, 2), 0xffff_ffff_0000_0000);
+        assert_eq!(lanes(5, 1), 0xffff_0000);
+    }
+}

@@ -1,0 +1,147 @@
+//! One word of 64 frames: which blocks are free in it, and taking and clearing bits.
+
+use strata_core::sync::{AtomicU64, Ordering};
+
+/// The first bits of the aligned blocks of each order.
+const ALIGNED: [u64; 7] = [
+    u64::MAX,
+    0x5555_5555_5555_5555,
+    0x1111_1111_1111_1111,
+    0x0101_0101_0101_0101,
+    0x0001_0001_0001_0001,
+    0x0000_0001_0000_0001,
+    1,
+];
+
+/// The bits of `frames` frames from `bit` on: at most to the end of the row.
+#[inline]
+pub(crate) const fn mask(bit: u32, frames: u64) -> u64 {
+    debug_assert!(frames > 0 && bit as u64 + frames <= 64);
+    (u64::MAX >> (64 - frames)) << bit
+}
+
+/// The first bits of the aligned blocks of `order` that are free in `row`.
+#[inline]
+pub(crate) const fn blocks(row: u64, order: u8) -> u64 {
+    let mut free = !row;
+    let mut step = 0;
+    while step < order {
+        free &= free >> (1u32 << step);
+        step += 1;
+    }
+    free & ALIGNED[order as usize]
+}
+
+/// Takes the lowest free block of `order`, and answers its first bit. `before` is told which bits
+/// before each attempt. Lock-free.
+#[inline]
+pub(crate) fn take_block(row: &AtomicU64, order: u8, before: impl Fn(u64)) -> Option<u32> {
+    // Relaxed: the exchange decides.
+    let mut word = row.load(Ordering::Relaxed);
+    loop {
+        let found = blocks(word, order);
+        if found == 0 {
+            return None;
+        }
+        let bit = found.trailing_zeros();
+        let bits = mask(bit, 1 << order);
+        before(bits);
+        let next = word | bits;
+        // Acquire: its partner is the Release in `clear`: what the last owner did to the frames
+        // happened before.
+        match row.compare_exchange_weak(word, next, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => return Some(bit),
+            Err(seen) => word = seen,
+        }
+    }
+}
+
+/// Takes all of `bits`, if all are free. Lock-free.
+#[inline]
+pub(crate) fn take(row: &AtomicU64, bits: u64) -> bool {
+    // Relaxed: the exchange decides.
+    let mut word = row.load(Ordering::Relaxed);
+    while word & bits == 0 {
+        // Acquire: as in `take_block`.
+        match row.compare_exchange_weak(word, word | bits, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => return true,
+            Err(seen) => word = seen,
+        }
+    }
+    false
+}
+
+/// Takes what is free, at most `limit` frames; their bits. `before` is told which before each
+/// attempt. Lock-free.
+#[inline]
+pub(crate) fn take_up_to(row: &AtomicU64, limit: u64, before: impl Fn(u64)) -> u64 {
+    // Relaxed: the exchange decides.
+    let mut word = row.load(Ordering::Relaxed);
+    loop {
+        let mut bits = !word;
+        while u64::from(bits.count_ones()) > limit {
+            bits &= !(1 << (63 - bits.leading_zeros()));
+        }
+        if bits == 0 {
+            return 0;
+        }
+        before(bits);
+        // Acquire: as in `take_block`.
+        match row.compare_exchange_weak(word, word | bits, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => return bits,
+            Err(seen) => word = seen,
+        }
+    }
+}
+
+/// Clears all of `bits`, if all are set. Lock-free.
+///
+/// # Errors
+///
+/// The row as it is, when a bit is clear.
+#[inline]
+pub(crate) fn clear(row: &AtomicU64, bits: u64) -> Result<(), u64> {
+    // Relaxed: the exchange decides.
+    let mut word = row.load(Ordering::Relaxed);
+    while word & bits == bits {
+        // Release: its partner is the Acquire of whoever takes these frames next.
+        match row.compare_exchange_weak(word, word & !bits, Ordering::Release, Ordering::Relaxed) {
+            Ok(_) => return Ok(()),
+            Err(seen) => word = seen,
+        }
+    }
+    Err(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_those_that_a_naive_search_finds() {
+        let mut row = 0x9e37_79b9_7f4a_7c15_u64;
+        for _ in 0..2000 {
+            row = row.rotate_left(7).wrapping_mul(0xbf58_476d_1ce4_e5b9) & row.rotate_left(31);
+            for order in 0..=6 {
+                let step = 1 << order;
+                let naive = (0..64).step_by(step).filter(|bit| row & mask(*bit, 1 << order) == 0);
+                let found = blocks(row, order);
+                assert_eq!(naive.fold(0, |all, bit| all | 1 << bit), found, "{row:x} {order}");
+            }
+        }
+    }
+
+    #[test]
+    fn bits_are_taken_once_and_cleared_once() {
+        let row = AtomicU64::new(0b1011);
+        assert_eq!(take_block(&row, 0, drop), Some(2));
+        assert_eq!(take_block(&row, 2, drop), Some(4));
+        assert!(!take(&row, 0b11 << 7));
+        assert!(take(&row, 0b11 << 8));
+        assert_eq!(clear(&row, 0b11 << 9), Err(0b11_1111_1111));
+        assert_eq!(clear(&row, 0b11 << 8), Ok(()));
+        assert_eq!(take_up_to(&row, 3, drop), 0b111 << 8);
+        assert_eq!(take_up_to(&row, 64, drop), !0b111_1111_1111);
+        assert_eq!(take_up_to(&row, 64, drop), 0);
+    }
+}

@@ -1,0 +1,220 @@
+//! The words that all of this crate works on, in memory that the caller gives.
+
+use core::ptr::NonNull;
+
+use strata_core::ConfigError;
+use strata_core::sync::{AtomicU32, AtomicU64, Ordering};
+
+use crate::entry::{Entry, shift};
+use crate::geometry::{Geometry, Plan, QUAD, bit_of, row_of};
+use crate::row;
+use crate::tree::{self, Tree};
+
+/// Rows, entries, trees and slots of one zone.
+///
+/// # Invariants
+///
+/// 1. The slices have the lengths that [`Plan`] gives for `frames` and the geometry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tables<'m> {
+    pub(crate) geometry: Geometry,
+    pub(crate) frames: u64,
+    /// Huge frames, the last of which may end beyond the zone.
+    pub(crate) huge: usize,
+    pub(crate) rows: &'m [AtomicU64],
+    pub(crate) quads: &'m [AtomicU64],
+    pub(crate) trees: &'m [AtomicU32],
+    /// Counts what claims undid: a search during which it moved saw less than there was.
+    pub(crate) undone: &'m AtomicU64,
+    pub(crate) slots: &'m [AtomicU64],
+    #[cfg(feature = "checked")]
+    pub(crate) starts: &'m [AtomicU64],
+}
+
+impl<'m> Tables<'m> {
+    /// The tables of a zone in `metadata`, as they are there.
+    ///
+    /// # Errors
+    ///
+    /// Where the geometry cannot be, or the metadata is too small or not aligned.
+    ///
+    /// # Safety
+    ///
+    /// 1. `metadata` is memory for reads and writes as long as `'m`, and initialised.
+    /// 2. It is reached in no other way than through such tables during `'m`.
+    #[cfg(not(strata_loom))]
+    pub(crate) unsafe fn over(
+        frames: u64,
+        locals: usize,
+        geometry: Geometry,
+        metadata: NonNull<[u8]>,
+    ) -> Result<Self, ConfigError> {
+        let plan = Plan::new(frames, locals, geometry)?;
+        let layout = plan.layout();
+        if metadata.len() < layout.size() {
+            let rule = "must have the length that metadata_layout gives";
+            return Err(ConfigError::new("metadata", metadata.len(), rule));
+        }
+        let base: NonNull<u8> = metadata.cast();
+        if base.addr().get() % layout.align() != 0 {
+            let rule = "must be aligned as metadata_layout says";
+            return Err(ConfigError::new("metadata", base.addr().get(), rule));
+        }
+        // SAFETY (of each slice): inside the metadata, which is long enough and aligned (above),
+        // initialised and there during 'm (1.), and shared as atomics only (2.).
+        let words = |at: usize, len: usize| unsafe {
+            core::slice::from_raw_parts(base.add(at).cast().as_ptr(), len)
+        };
+        Ok(Self {
+            geometry,
+            frames,
+            huge: plan.huge,
+            rows: words(0, plan.rows),
+            quads: words(plan.quads_at, plan.quads),
+            // SAFETY: as above.
+            trees: unsafe {
+                core::slice::from_raw_parts(base.add(plan.trees_at).cast().as_ptr(), plan.trees)
+            },
+            undone: &words(plan.head_at, 1)[0],
+            slots: words(plan.slots_at, (plan.len - plan.slots_at) / 8),
+            #[cfg(feature = "checked")]
+            starts: words(plan.starts_at, plan.rows),
+        })
+    }
+
+    /// Frames of one huge frame.
+    #[inline]
+    pub(crate) fn capacity(&self) -> u64 {
+        self.geometry.huge_frames()
+    }
+
+    #[inline]
+    pub(crate) fn quad(&self, huge: usize) -> &'m AtomicU64 {
+        &self.quads[huge / QUAD]
+    }
+
+    #[inline]
+    pub(crate) fn entry(&self, huge: usize) -> Entry {
+        // Relaxed: what is decided on it is decided again by an exchange.
+        Entry::of(self.quad(huge).load(Ordering::Relaxed), huge)
+    }
+
+    /// The rows of a huge frame.
+    #[inline]
+    pub(crate) fn rows_of(&self, huge: usize) -> &'m [AtomicU64] {
+        let first = self.geometry.first_row(huge);
+        &self.rows[first..first + self.geometry.huge_rows()]
+    }
+
+    #[inline]
+    pub(crate) fn tree(&self, tree: usize) -> Tree {
+        // Relaxed: a hint.
+        Tree(self.trees[tree].load(Ordering::Relaxed))
+    }
+
+    /// Changes the entry of `huge` by a pure function, and tells its tree.
+    ///
+    /// # Errors
+    ///
+    /// The entry for which `change` answers `None`.
+    #[inline]
+    pub(crate) fn update(
+        &self,
+        huge: usize,
+        done: Ordering,
+        mut change: impl FnMut(Entry) -> Option<Entry>,
+    ) -> Result<Entry, Entry> {
+        let quad = self.quad(huge);
+        // Relaxed: the value is only compared; what must be seen is seen by the exchange.
+        let mut word = quad.load(Ordering::Relaxed);
+        loop {
+            let old = Entry::of(word, huge);
+            let Some(new) = change(old) else { return Err(old) };
+            let next = word ^ u64::from(old.0 ^ new.0) << shift(huge);
+            match quad.compare_exchange_weak(word, next, done, Ordering::Relaxed) {
+                Ok(_) => {
+                    self.note(huge, old.used(), new.used());
+                    return Ok(old);
+                }
+                Err(seen) => word = seen,
+            }
+        }
+    }
+
+    /// Tells the tree of `huge` that its used frames went from `old` to `new`.
+    #[inline]
+    pub(crate) fn note(&self, huge: usize, old: u64, new: u64) {
+        let change = tree::change(old, new, self.capacity());
+        if change != 0 {
+            // Relaxed: a sum that nothing rests on.
+            self.trees[self.geometry.tree_of(huge)].fetch_add(change, Ordering::Relaxed);
+        }
+    }
+
+    /// Promises `frames` frames of `huge`, if it has so many.
+    #[inline]
+    pub(crate) fn charge(&self, huge: usize, frames: u64) -> bool {
+        let capacity = self.capacity();
+        // Acquire: its partners are the Release of `discharge` and of the end of a whole huge
+        // frame: the rows are seen as they left them.
+        self.update(huge, Ordering::Acquire, |entry| entry.charge(frames, capacity)).is_ok()
+    }
+
+    /// Takes back a promise of `frames` frames, whose bits are clear.
+    #[inline]
+    pub(crate) fn discharge(&self, huge: usize, frames: u64) {
+        // Release: its partners are the Acquire of `charge` and of whoever takes the huge frame
+        // whole: they see the rows cleared.
+        let word = self.quad(huge).fetch_sub(frames << shift(huge), Ordering::Release);
+        let used = Entry::of(word, huge).used();
+        debug_assert!(used >= frames, "a promise is taken back once");
+        self.note(huge, used, used - frames);
+    }
+
+    /// As [`charge`](Self::charge), telling that several words will be taken.
+    pub(crate) fn begin_claim(&self, huge: usize, frames: u64) -> bool {
+        let capacity = self.capacity();
+        // Acquire: as in `charge`.
+        self.update(huge, Ordering::Acquire, |entry| entry.claim(frames, capacity)).is_ok()
+    }
+
+    /// Ends what [`begin_claim`](Self::begin_claim) began, giving back `refund` promised frames.
+    pub(crate) fn end_claim(&self, huge: usize, refund: u64) {
+        let sum = u64::from(crate::entry::CLAIM) + refund;
+        // Release: as in `discharge`.
+        let word = self.quad(huge).fetch_sub(sum << shift(huge), Ordering::Release);
+        let used = Entry::of(word, huge).used();
+        debug_assert!(used >= refund, "a promise is taken back once");
+        self.note(huge, used, used - refund);
+    }
+
+    /// Tells searches that frames which were taken came back without having been handed out.
+    pub(crate) fn note_undone(&self) {
+        // AcqRel: its partner is the Acquire of a search, before and after: see `patiently`.
+        self.undone.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Takes the frames behind the end of the zone, which its last huge frame has. They are taken
+    /// for ever.
+    pub(crate) fn close_end(&self) {
+        let end = self.huge as u64 * self.capacity();
+        let mut at = self.frames;
+        if at < end && !self.charge(self.huge - 1, end - at) {
+            return; // it was done before: recovery counts what is there
+        }
+        while at < end {
+            let row = row_of(at);
+            let bits = row::mask(bit_of(at), 64 - u64::from(bit_of(at)));
+            // Relaxed: nobody else is here yet.
+            self.rows[row].fetch_or(bits, Ordering::Relaxed);
+            at = (row as u64 + 1) * 64;
+        }
+    }
+
+    /// Says that the stock which worked at `huge` has left.
+    pub(crate) fn let_go(&self, huge: usize) {
+        let held = u64::from(crate::entry::HELD) << shift(huge);
+        // Relaxed: a hint.
+        self.quad(huge).fetch_and(!held, Ordering::Relaxed);
+    }
+}
