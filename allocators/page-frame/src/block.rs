@@ -4,12 +4,12 @@
 //! exchange. Above, it is several words. They are taken one after the other in ascending order, and
 //! whoever loses one gives back those before it and tries the next place. The charge covers what is
 //! taken at any moment, so that a claim that will fail never takes a frame that was promised to
-//! another: single words go on beside it.
+//! another: single words go on beside it. While a claim is not won, more is charged than there are
+//! bits, which tells whoever finds nothing that something may come back.
 
 use strata_core::FrameId;
 use strata_core::sync::{AtomicU64, Ordering};
 
-use crate::entry::{Entry, HELD};
 use crate::error::FreeError;
 use crate::geometry::{ROW, ROW_ORDER, bit_of, frame_at, row_of};
 use crate::journal::Journal;
@@ -22,47 +22,58 @@ const PASSES: usize = 4;
 
 impl Tables<'_> {
     /// The first row from `from` on, going round, in which a block of `order` begins.
+    #[inline]
     pub(crate) fn scout(&self, huge: usize, order: u8, from: usize) -> Option<usize> {
         let rows = self.rows_of(huge);
-        let from = from % rows.len();
-        // Relaxed: a hint.
-        if order <= ROW_ORDER {
-            let room = |i: &usize| row::blocks(rows[*i].load(Ordering::Relaxed), order) != 0;
-            return (from..rows.len()).chain(0..from).find(room);
+        let group = if order > ROW_ORDER { 1 << (order - ROW_ORDER) } else { 1 };
+        // Numbers of rows are powers of two.
+        let mut at = from & (rows.len() - group);
+        for _ in 0..rows.len() / group {
+            // Relaxed: a hint.
+            let room = if order <= ROW_ORDER {
+                row::blocks(rows[at].load(Ordering::Relaxed), order) != 0
+            } else {
+                rows[at..at + group].iter().all(|row| row.load(Ordering::Relaxed) == 0)
+            };
+            if room {
+                return Some(at);
+            }
+            at = (at + group) & (rows.len() - 1);
         }
-        let group = 1 << (order - ROW_ORDER);
-        let from = from & !(group - 1);
-        let empty =
-            |i: &usize| rows[*i..*i + group].iter().all(|row| row.load(Ordering::Relaxed) == 0);
-        (from..rows.len()).step_by(group).chain((0..from).step_by(group)).find(empty)
+        None
     }
 
     /// Takes a block of `order`, below that of a huge frame, inside `huge`; it looks from row
-    /// `from` of it on. Up to order 6 lock-free, above obstruction-free.
+    /// `from` of it on. With `hold` a stock works there from now on. Up to order 6 lock-free, above
+    /// obstruction-free.
     #[inline]
     pub(crate) fn take_block(
         &self,
         huge: usize,
         order: u8,
         from: usize,
+        hold: bool,
         journal: &impl Journal,
     ) -> Option<FrameId> {
-        if order == 0 {
-            return self.charge(huge, 1).then(|| self.take_promised(huge, 0, from, journal))?;
+        // A frame that was promised is there; of a longer block nothing is known without a look.
+        let from = if order == 0 { from } else { self.scout(huge, order, from)? };
+        if !self.charge(huge, 1 << order, hold) {
+            return None;
         }
-        let from = self.scout(huge, order, from)?;
-        if order <= ROW_ORDER {
-            let frames = 1 << order;
-            return self
-                .charge(huge, frames)
-                .then(|| self.take_promised(huge, order, from, journal))?;
+        let taken = if order <= ROW_ORDER {
+            self.take_bits(huge, order, from, journal)
+        } else {
+            self.take_rows(huge, order, from, journal)
+        };
+        if taken.is_none() {
+            self.discharge(huge, 1 << order);
         }
-        self.take_rows(huge, order, from, journal)
+        taken
     }
 
-    /// Takes a block of an order up to 6 that was charged, or takes the charge back.
+    /// Takes a block of an order up to 6 that was charged.
     #[inline]
-    fn take_promised(
+    fn take_bits(
         &self,
         huge: usize,
         order: u8,
@@ -70,24 +81,19 @@ impl Tables<'_> {
         journal: &impl Journal,
     ) -> Option<FrameId> {
         let rows = self.rows_of(huge);
-        let from = from % rows.len();
         let first = self.geometry.first_row(huge);
-        for _ in 0..PASSES {
-            for i in (from..rows.len()).chain(0..from) {
-                let before = |bits| journal.bits(first + i, bits);
-                if let Some(bit) = row::take_block(&rows[i], order, before) {
-                    return Some(frame_at(first + i, bit));
-                }
-            }
-            if order > 0 {
-                break;
+        let passes = if order == 0 { PASSES } else { 1 };
+        for i in from..from + passes * rows.len() {
+            let i = i & (rows.len() - 1);
+            let before = |bits| journal.bits(first + i, bits);
+            if let Some(bit) = row::take_block(&rows[i], order, before) {
+                return Some(frame_at(first + i, bit));
             }
         }
-        self.discharge(huge, 1 << order);
         None
     }
 
-    /// Takes a block of whole rows.
+    /// Takes a block of whole rows that was charged.
     fn take_rows(
         &self,
         huge: usize,
@@ -95,20 +101,16 @@ impl Tables<'_> {
         from: usize,
         journal: &impl Journal,
     ) -> Option<FrameId> {
-        if !self.begin_claim(huge, 1 << order) {
-            return None;
-        }
         let rows = self.rows_of(huge);
         let group = 1 << (order - ROW_ORDER);
-        for i in (from..rows.len()).step_by(group).chain((0..from).step_by(group)) {
+        for i in (from..from + rows.len()).step_by(group) {
+            let i = i & (rows.len() - 1);
             let frame = frame_at(self.geometry.first_row(huge) + i, 0);
             journal.range(frame.0, 1 << order);
             if self.take_all(&rows[i..i + group]) {
-                self.end_claim(huge, 0);
                 return Some(frame);
             }
         }
-        self.end_claim(huge, 1 << order);
         None
     }
 
@@ -143,7 +145,6 @@ impl Tables<'_> {
     ) -> Option<(usize, u64)> {
         let first = self.geometry.first_row(huge);
         let capacity = self.capacity();
-        let mark = if hold { HELD } else { 0 };
         for (i, row) in self.rows_of(huge).iter().enumerate() {
             // Relaxed: a look at what to promise.
             let free = ROW - u64::from(row.load(Ordering::Relaxed).count_ones());
@@ -155,7 +156,7 @@ impl Tables<'_> {
             let charged = self.update(huge, Ordering::Acquire, |entry| {
                 promised = free.min(max).min(capacity.saturating_sub(entry.used()));
                 let entry = if promised == 0 { None } else { entry.charge(promised, capacity) };
-                entry.map(|entry| Entry(entry.0 | mark))
+                entry.map(|entry| if hold { entry.held(capacity) } else { entry })
             });
             if charged.is_err() {
                 return None;

@@ -176,9 +176,7 @@ impl Tables<'_> {
         if entry.in_flight() {
             return Err(Broken::Unfinished(frame));
         }
-        // Relaxed: nobody is at work.
-        let bits = |row: &strata_core::sync::AtomicU64| row.load(Ordering::Relaxed).count_ones();
-        let set: u64 = self.rows_of(huge).iter().map(|row| u64::from(bits(row))).sum();
+        let set = self.bits_of(huge);
         if entry.is_whole() && set != self.capacity() {
             return Err(Broken::Rows(frame));
         }

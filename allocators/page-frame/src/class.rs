@@ -57,8 +57,9 @@ pub enum Fit {
     Match,
 }
 
-/// Says whether a request of a class may be served from a tree of a class that is in use. Trees
-/// without a taken frame take the class of whoever comes first, without being asked.
+/// Says whether a request of a class may be served from a tree of a class that is in use. It is
+/// not asked about its own class, which is a match, nor about trees without a taken frame, which take
+/// the class of whoever comes first.
 pub type Policy = fn(request: Class, tree: Class) -> Fit;
 
 /// Each class in its own trees; when those are full, in any other's.

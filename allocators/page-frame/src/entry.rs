@@ -66,24 +66,28 @@ impl Entry {
         self.0 & BUSY != 0
     }
 
-    #[inline]
-    pub(crate) const fn is_held(self) -> bool {
-        self.0 & HELD != 0
-    }
-
     /// Somebody is taking several words of it, or all of it, and may fail.
     #[inline]
     pub(crate) const fn in_flight(self) -> bool {
         self.0 & (BUSY | CLAIMS) != 0
     }
 
-    /// With `frames` more promised, out of `capacity`.
+    /// With `frames` more promised, out of `capacity`. Whoever gets the last of them leaves no stock
+    /// at work: there is nothing left for it.
     #[inline]
     pub(crate) const fn charge(self, frames: u64, capacity: u64) -> Option<Self> {
         if self.is_whole() || self.used() + frames > capacity {
             return None;
         }
-        Some(Self(self.0 + frames as u16))
+        let next = self.0 + frames as u16;
+        let full = next as u64 & USED as u64 == capacity;
+        Some(Self(if full { next & !HELD } else { next }))
+    }
+
+    /// With a stock at work, unless it is full.
+    #[inline]
+    pub(crate) const fn held(self, capacity: u64) -> Self {
+        if self.used() == capacity { self } else { Self(self.0 | HELD) }
     }
 
     /// As [`charge`](Self::charge), and with one claim more.
@@ -121,7 +125,7 @@ pub(crate) const fn between(word: u64, above: u16, limit: u16) -> u64 {
     // The claims bits are left out: they say nothing about room.
     let lanes = word & !(LANES * CLAIMS as u64) & !HIGH;
     let more = (lanes | HIGH) - LANES * (above as u64 + 1);
-    let less = (LANES * limit as u64 | HIGH) - lanes;
+    let less = ((LANES * limit as u64) | HIGH) - lanes;
     more & less & !word & HIGH
 }
 
@@ -154,6 +158,8 @@ mod tests {
         assert_eq!(Entry(500).charge(12, 512), Some(Entry(512)));
         assert_eq!(Entry(500).charge(13, 512), None);
         assert_eq!(Entry(HELD | 3).charge(1, 512), Some(Entry(HELD | 4)));
+        assert_eq!(Entry(HELD | 3).charge(509, 512), Some(Entry(512)));
+        assert_eq!(Entry(3).held(512), Entry(HELD | 3));
         assert_eq!(Entry(HUGE | 512).charge(0, 512), None);
         assert_eq!(Entry(BUSY).charge(1, 512), None);
         assert_eq!(Entry(1).claim(128, 512), Some(Entry(CLAIM | 129)));

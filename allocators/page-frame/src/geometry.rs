@@ -98,6 +98,13 @@ impl Geometry {
         (frame >> self.huge_order) as usize
     }
 
+    /// The huge frame of a row, and the row's place in it.
+    #[inline]
+    pub(crate) const fn huge_of_row(self, row: usize) -> (usize, usize) {
+        let shift = self.huge_order - ROW_ORDER;
+        (row >> shift, row & ((1 << shift) - 1))
+    }
+
     #[inline]
     pub(crate) const fn tree_of(self, huge: usize) -> usize {
         huge >> self.tree_shift

@@ -167,7 +167,10 @@ impl<'a> Local<'a> {
     fn free_slow(&self, frame: FrameId) -> Result<(), FreeError> {
         let tables = &self.frames.tables;
         let hand = self.slot.hand();
-        tables.check_small(tables.geometry.huge_of(frame.0))?;
+        // The rows of a whole huge frame are full; others are not worth the look at its entry.
+        if tables.rows[row_of(frame.0)].load(Ordering::Relaxed) == u64::MAX {
+            tables.check_small(tables.geometry.huge_of(frame.0))?;
+        }
         if self.in_stock(hand, frame) {
             return Err(FreeError::DoubleFree);
         }
@@ -189,8 +192,10 @@ impl<'a> Local<'a> {
     /// Whether the hand or a part of this stock has `frame`.
     #[inline]
     fn in_stock(&self, hand: Part, frame: FrameId) -> bool {
+        // Hand and parts are of one row.
         let has = |part: Part| part.covers(frame) && part.0 & Part::bit(frame) != 0;
-        has(hand) || (0..PARTS).any(|index| has(self.slot.peek(index)))
+        hand.row() == row_of(frame.0)
+            && (has(hand) || (0..PARTS).any(|index| has(self.slot.peek(index))))
     }
 
     #[inline(never)]
@@ -291,6 +296,14 @@ impl<'a> Local<'a> {
         self.slot.held()
     }
 
+    /// Works at `huge` from now on, whose entry says so.
+    pub(crate) fn hold(&self, huge: usize) {
+        if self.slot.held() != Some(huge) {
+            self.let_go();
+            self.slot.set_held(Some(huge));
+        }
+    }
+
     fn let_go(&self) {
         if let Some(huge) = self.slot.held() {
             self.slot.set_held(None);
@@ -344,7 +357,7 @@ impl<'a> Local<'a> {
         for _ in 0..PICKS {
             let Some(huge) = tables.pick(0, &place) else { break };
             if let Some((row, bits)) = tables.grab(huge, ROW, true, &self.slot) {
-                self.slot.set_held(Some(huge));
+                self.hold(huge);
                 return Ok(self.stock(row, bits));
             }
         }
@@ -357,6 +370,8 @@ impl<'a> Local<'a> {
 
     /// Puts frames of a row that were taken for the stock into it, and takes one out.
     fn stock(&self, row: usize, bits: u64) -> FrameId {
+        // Relaxed: a hint, for the next search and for longer blocks.
+        self.slot.row_hint().store(row as u64 + 1, Ordering::Relaxed);
         let mut hand = Part(0);
         let mut next = 0;
         for quarter in 0..PARTS {

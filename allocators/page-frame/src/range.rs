@@ -49,7 +49,7 @@ impl Tables<'_> {
             }
             let huge = geometry.huge_of(at);
             let covered = ((end - at) / frames) as usize;
-            if at % frames == 0 && covered > 0 {
+            if at.is_multiple_of(frames) && covered > 0 {
                 let count = covered.min(QUAD - huge % QUAD);
                 at += count as u64 * frames;
                 return Some(Piece::Whole { huge, count });
@@ -97,7 +97,7 @@ impl Tables<'_> {
     fn claim_part(&self, huge: usize, start: u64, end: u64) -> Result<(), u64> {
         let one = in_one_row(start, end);
         let frames = end - start;
-        if !(if one { self.charge(huge, frames) } else { self.begin_claim(huge, frames) }) {
+        if !(if one { self.charge(huge, frames, false) } else { self.begin_claim(huge, frames) }) {
             return Err(self.first_taken_from(start, end));
         }
         for (row, mask) in bits(start, end) {

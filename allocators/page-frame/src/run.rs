@@ -97,7 +97,7 @@ impl Tables<'_> {
             }
             let huge = self.geometry.huge_of(at);
             let tree = self.geometry.tree_of(huge);
-            if at % tree_frames == 0 {
+            if at.is_multiple_of(tree_frames) {
                 let word = self.tree(tree);
                 if word.used() == 0 {
                     at += tree_frames;
@@ -115,7 +115,7 @@ impl Tables<'_> {
                 at = start;
                 continue;
             }
-            if at % capacity == 0 && entry.used() == 0 {
+            if at.is_multiple_of(capacity) && entry.used() == 0 {
                 at += capacity;
                 continue;
             }

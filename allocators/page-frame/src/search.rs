@@ -1,19 +1,25 @@
 //! Where the next frames come from: the fullest huge frame that has room, by exact counts.
 //!
 //! A search reads the words of the trees, skips those that are empty or full, and compares the
-//! entries of the others four at a time. Of partly used huge frames the fullest wins, then free
-//! huge frames in the tree that is used most, then free trees. Zones of up to [`WINDOW`] trees are
+//! entries of the others four at a time. Of partly used huge frames at which no stock works the
+//! fullest wins; then free huge frames in the asker's last tree, in the tree that is used most and
+//! has no stock at work, in a free tree, and only then where others work. Zones of up to [`WINDOW`] trees are
 //! searched whole; larger ones window by window, and the first window that has room serves.
 
 use strata_core::sync::{AtomicU64, Ordering};
 
 use crate::class::{Class, Fit, Policy};
-use crate::entry::{Entry, between};
-use crate::geometry::QUAD;
+use crate::entry::{Entry, HELD, LANES, between};
+use crate::geometry::{QUAD, ROW};
 use crate::tables::Tables;
+use crate::tree::Tree;
 
 /// Trees that are compared before one is chosen.
 pub(crate) const WINDOW: usize = 1024;
+
+/// Orders from here on look into the tree of their last block before they search: a huge frame has
+/// few of them.
+const NEAR_ORDER: u8 = 4;
 
 /// Trees near the last one that are compared for a free huge frame.
 const NEAR: usize = 16;
@@ -23,12 +29,27 @@ const NEAR: usize = 16;
 pub(crate) struct Place<'a> {
     /// The row after which small blocks were found last, plus one.
     pub(crate) row: &'a AtomicU64,
-    /// The tree in which huge frames were found last.
+    /// The tree in which huge frames were found last, plus one.
     pub(crate) tree: &'a AtomicU64,
     /// The tree at which searches begin.
     pub(crate) home: usize,
     pub(crate) class: Class,
     pub(crate) policy: Policy,
+}
+
+impl Place<'_> {
+    /// The tree where small blocks were found last.
+    fn last_tree(&self, tables: &Tables<'_>) -> Option<usize> {
+        // Relaxed: a hint.
+        let row = self.row.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(tables.geometry.tree_of(tables.geometry.huge_of(row * ROW)))
+    }
+
+    /// How a tree of `class` fits.
+    #[inline]
+    pub(crate) fn fit(&self, class: Class) -> Fit {
+        if class == self.class { Fit::Match } else { (self.policy)(self.class, class) }
+    }
 }
 
 /// The best that a search has seen.
@@ -37,17 +58,28 @@ struct Best {
     /// The fullest partly used huge frame, and its used frames.
     partial: Option<usize>,
     used: u16,
-    /// The tree with free huge frames that is used most.
+    /// The tree with free huge frames that is used most, and how that is rated.
     tree: Option<usize>,
-    tree_used: u32,
+    rating: u32,
 }
+
+/// The rating of a free tree: above those where others work, below those where nobody does.
+const FREE_TREE: u32 = 1 << 16;
+/// Added to the used huge frames of a tree where nobody works.
+const NOBODY: u32 = FREE_TREE + 1;
+/// The rating of the tree where the asker was served last.
+const OWN: u32 = u32::MAX;
 
 impl Tables<'_> {
     /// The huge frame in which a block of `order`, below that of a huge frame, should be taken.
-    /// With `room` it was looked at: then it has a place for the block.
     #[cold]
     #[inline(never)]
     pub(crate) fn pick(&self, order: u8, place: &Place<'_>) -> Option<usize> {
+        if order >= NEAR_ORDER
+            && let Some(huge) = self.pick_near(order, place)
+        {
+            return Some(huge);
+        }
         let trees = self.trees.len();
         let home = place.home % trees;
         let windows = trees.div_ceil(WINDOW);
@@ -59,9 +91,8 @@ impl Tables<'_> {
             let middle = if step == 0 { home } else { start };
             for fit in [Fit::Match, Fit::Convert, Fit::Borrow] {
                 let mut best = Best::default();
-                for tree in (middle..end).chain(start..middle) {
-                    self.rate(tree, order, fit, place, &mut best);
-                }
+                self.rate_all(middle..end, order, fit, place, &mut best);
+                self.rate_all(start..middle, order, fit, place, &mut best);
                 if let Some(huge) = best.partial.or_else(|| self.open(best.tree?, fit, place)) {
                     return Some(huge);
                 }
@@ -70,19 +101,55 @@ impl Tables<'_> {
         None
     }
 
+    /// A huge frame of the tree where the last block was found.
+    fn pick_near(&self, order: u8, place: &Place<'_>) -> Option<usize> {
+        let tree = place.last_tree(self)?;
+        let mut best = Best::default();
+        self.rate_all(tree..tree + 1, order, Fit::Match, place, &mut best);
+        best.partial.or_else(|| self.open(best.tree?, Fit::Match, place))
+    }
+
+    /// Looks at neighbouring trees.
+    #[inline]
+    fn rate_all(
+        &self,
+        trees: core::ops::Range<usize>,
+        order: u8,
+        fit: Fit,
+        place: &Place<'_>,
+        best: &mut Best,
+    ) {
+        let all = self.geometry.tree_huge() as u32;
+        for (word, tree) in self.trees[trees.clone()].iter().zip(trees) {
+            // Relaxed: a hint.
+            let word = Tree(word.load(Ordering::Relaxed));
+            if !word.is_full(all) {
+                self.rate(tree, word, order, fit, place, best);
+            }
+        }
+    }
+
     /// Looks at one tree.
     #[inline]
-    fn rate(&self, tree: usize, order: u8, fit: Fit, place: &Place<'_>, best: &mut Best) {
-        let word = self.tree(tree);
-        let count = self.huge_in(tree) as u32;
+    fn rate(
+        &self,
+        tree: usize,
+        word: Tree,
+        order: u8,
+        fit: Fit,
+        place: &Place<'_>,
+        best: &mut Best,
+    ) {
         if word.used() == 0 {
             // Free trees take any class.
-            if best.tree.is_none() && fit == Fit::Match {
+            if best.rating < FREE_TREE && fit == Fit::Match {
                 best.tree = Some(tree);
+                best.rating = FREE_TREE;
             }
             return;
         }
-        if word.full() == count || (place.policy)(place.class, word.class()) != fit {
+        let count = self.huge_in(tree) as u32;
+        if word.full() == count || place.fit(word.class()) != fit {
             return;
         }
         if word.has_partial() {
@@ -105,10 +172,26 @@ impl Tables<'_> {
                 }
             }
         }
-        if word.used() < count && (best.tree.is_none() || word.used() > best.tree_used) {
-            best.tree = Some(tree);
-            best.tree_used = word.used();
+        if word.used() < count && best.rating < NOBODY + word.used() {
+            let own = place.last_tree(self) == Some(tree);
+            let rating = match () {
+                () if own => OWN,
+                () if self.is_worked_in(tree) => word.used(),
+                () => NOBODY + word.used(),
+            };
+            if rating > best.rating {
+                best.tree = Some(tree);
+                best.rating = rating;
+            }
         }
+    }
+
+    /// Whether a stock works at some huge frame of a tree.
+    fn is_worked_in(&self, tree: usize) -> bool {
+        let first = self.first_huge(tree) / QUAD;
+        let quads = &self.quads[first..first + self.huge_in(tree).div_ceil(QUAD)];
+        // Relaxed: a hint.
+        quads.iter().any(|quad| quad.load(Ordering::Relaxed) & (LANES * u64::from(HELD)) != 0)
     }
 
     /// A free huge frame of a tree.
@@ -152,14 +235,15 @@ impl Tables<'_> {
     pub(crate) fn take_near(&self, count: usize, place: &Place<'_>) -> Option<usize> {
         let trees = self.trees.len();
         // Relaxed: a hint.
-        let hint = place.tree.load(Ordering::Relaxed) as usize % trees;
+        let hint = place.tree.load(Ordering::Relaxed) as usize;
+        let hint = hint.checked_sub(1).unwrap_or(place.home) % trees;
         if self.fits(hint, Fit::Match, place)
             && let Some(huge) = self.take_in_tree(hint, count)
         {
             return Some(huge);
         }
         let huge = self.take_near_slow(hint, count, place)?;
-        place.tree.store(self.geometry.tree_of(huge) as u64, Ordering::Relaxed);
+        place.tree.store(self.geometry.tree_of(huge) as u64 + 1, Ordering::Relaxed);
         Some(huge)
     }
 
@@ -186,7 +270,7 @@ impl Tables<'_> {
     #[inline]
     fn fits(&self, tree: usize, fit: Fit, place: &Place<'_>) -> bool {
         let word = self.tree(tree);
-        word.used() == 0 || (place.policy)(place.class, word.class()) == fit
+        word.used() == 0 || place.fit(word.class()) == fit
     }
 
     #[inline]

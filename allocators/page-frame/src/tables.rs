@@ -151,13 +151,18 @@ impl<'m> Tables<'m> {
         }
     }
 
-    /// Promises `frames` frames of `huge`, if it has so many.
+    /// Promises `frames` frames of `huge`, if it has so many. With `hold` a stock works there from
+    /// now on.
     #[inline]
-    pub(crate) fn charge(&self, huge: usize, frames: u64) -> bool {
+    pub(crate) fn charge(&self, huge: usize, frames: u64, hold: bool) -> bool {
         let capacity = self.capacity();
         // Acquire: its partners are the Release of `discharge` and of the end of a whole huge
         // frame: the rows are seen as they left them.
-        self.update(huge, Ordering::Acquire, |entry| entry.charge(frames, capacity)).is_ok()
+        let charged = self.update(huge, Ordering::Acquire, |entry| {
+            let entry = entry.charge(frames, capacity)?;
+            Some(if hold { entry.held(capacity) } else { entry })
+        });
+        charged.is_ok()
     }
 
     /// Takes back a promise of `frames` frames, whose bits are clear.
@@ -199,7 +204,7 @@ impl<'m> Tables<'m> {
     pub(crate) fn close_end(&self) {
         let end = self.huge as u64 * self.capacity();
         let mut at = self.frames;
-        if at < end && !self.charge(self.huge - 1, end - at) {
+        if at < end && !self.charge(self.huge - 1, end - at, false) {
             return; // it was done before: recovery counts what is there
         }
         while at < end {
@@ -215,6 +220,16 @@ impl<'m> Tables<'m> {
     pub(crate) fn let_go(&self, huge: usize) {
         let held = u64::from(crate::entry::HELD) << shift(huge);
         // Relaxed: a hint.
-        self.quad(huge).fetch_and(!held, Ordering::Relaxed);
+        let quad = self.quad(huge);
+        if quad.load(Ordering::Relaxed) & held != 0 {
+            quad.fetch_and(!held, Ordering::Relaxed);
+        }
+    }
+
+    /// Set bits in the rows of a huge frame.
+    pub(crate) fn bits_of(&self, huge: usize) -> u64 {
+        // Relaxed: a reading.
+        let count = |row: &AtomicU64| u64::from(row.load(Ordering::Relaxed).count_ones());
+        self.rows_of(huge).iter().map(count).sum()
     }
 }

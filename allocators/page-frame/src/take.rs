@@ -44,9 +44,8 @@ impl PageFrames<'_> {
         // Relaxed: a hint.
         let hint = place.row.load(Ordering::Relaxed) as usize;
         if hint != 0 {
-            let rows = self.geometry().huge_rows();
-            let (huge, row) = ((hint - 1) / rows, (hint - 1) % rows);
-            if let Some(frame) = self.tables.take_block(huge, order, row, journal) {
+            let (huge, row) = self.geometry().huge_of_row(hint - 1);
+            if let Some(frame) = self.tables.take_block(huge, order, row, false, journal) {
                 if row_of(frame.0) + 1 != hint {
                     place.row.store(row_of(frame.0) as u64 + 1, Ordering::Relaxed);
                 }
@@ -71,9 +70,14 @@ impl PageFrames<'_> {
         let taken = held
             .into_iter()
             .chain(picks)
-            .find_map(|huge| self.tables.take_block(huge, order, 0, journal));
+            .find_map(|huge| self.tables.take_block(huge, order, 0, own.is_some(), journal));
         let frame = match taken {
-            Some(frame) => frame,
+            Some(frame) => {
+                if let Some(own) = own {
+                    own.hold(self.geometry().huge_of(frame.0));
+                }
+                frame
+            }
             None => self.patiently(own, || self.sweep(order, place, journal))?,
         };
         // Relaxed: a hint.
@@ -123,12 +127,12 @@ impl PageFrames<'_> {
                 continue;
             }
             if entry.used() + (1 << order) <= tables.capacity()
-                && let Some(frame) = tables.take_block(huge, order, 0, journal)
+                && let Some(frame) = tables.take_block(huge, order, 0, false, journal)
             {
                 return Pass::Found(frame);
             }
-            // Room that is promised: whoever has the promise may take it back.
-            unsure |= entry.in_flight() || tables.scout(huge, order, 0).is_some();
+            // More promised than taken: whoever has the promise may take it back.
+            unsure |= entry.in_flight() || entry.used() != tables.bits_of(huge);
         }
         if unsure { Pass::Unsure } else { Pass::Nothing }
     }
@@ -147,8 +151,7 @@ impl PageFrames<'_> {
             }
             unsure |= (huge..huge + count).any(|huge| {
                 let entry = tables.entry(huge);
-                let clear = || tables.rows_of(huge).iter().all(|r| r.load(Ordering::Relaxed) == 0);
-                entry.in_flight() || (entry.used() > 0 && !entry.is_whole() && clear())
+                entry.in_flight() || !entry.is_whole() && entry.used() != tables.bits_of(huge)
             });
         }
         if unsure { Pass::Unsure } else { Pass::Nothing }
@@ -156,7 +159,7 @@ impl PageFrames<'_> {
 
     fn is_barred(&self, huge: usize, place: &Place<'_>) -> bool {
         let tree = self.tables.tree(self.geometry().tree_of(huge));
-        tree.used() > 0 && (self.policy)(place.class, tree.class()) == Fit::Never
+        tree.used() > 0 && place.fit(tree.class()) == Fit::Never
     }
 
     /// Passes over everything until one finds something, or finds nothing while nothing is in
@@ -225,11 +228,11 @@ impl PageFrames<'_> {
     /// Takes what is free in some row, at most `max` frames.
     pub(crate) fn grab_anywhere(&self, place: &Place<'_>, max: usize) -> Option<(usize, u64)> {
         let max = max.min(64) as u64;
-        let rows = self.geometry().huge_rows();
         // Relaxed: a hint.
         let hint = place.row.load(Ordering::Relaxed) as usize;
         if hint != 0
-            && let Some(grabbed) = self.tables.grab((hint - 1) / rows, max, false, &())
+            && let (huge, _) = self.geometry().huge_of_row(hint - 1)
+            && let Some(grabbed) = self.tables.grab(huge, max, false, &())
         {
             return Some(grabbed);
         }

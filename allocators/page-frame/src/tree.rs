@@ -39,6 +39,12 @@ impl Tree {
         Self(self.0 & !((1 << CLASS_BITS) - 1) | class.bits())
     }
 
+    /// Whether all of `count` huge frames are full.
+    #[inline]
+    pub(crate) const fn is_full(self, count: u32) -> bool {
+        self.0 & !((1 << CLASS_BITS) - 1) == count.wrapping_mul(USED + FULL)
+    }
+
     /// Huge frames with a taken frame.
     #[inline]
     pub(crate) const fn used(self) -> u32 {
