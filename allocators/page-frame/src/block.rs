@@ -56,7 +56,13 @@ impl Tables<'_> {
         journal: &impl Journal,
     ) -> Option<FrameId> {
         // A frame that was promised is there; of a longer block nothing is known without a look.
-        let from = if order == 0 { from } else { self.scout(huge, order, from)? };
+        let from = if order == 0 {
+            from
+        } else if self.entry(huge).used() + (1 << order) <= self.capacity() {
+            self.scout(huge, order, from)?
+        } else {
+            return None;
+        };
         if !self.charge(huge, 1 << order, hold) {
             return None;
         }

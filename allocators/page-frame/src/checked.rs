@@ -31,6 +31,9 @@ impl Tables<'_> {
     pub(crate) fn unmark(&self, _start: FrameId, _frames: u64) -> Result<(), FreeError> {
         Ok(())
     }
+
+    #[inline]
+    pub(crate) fn forget_starts(&self, _first: usize, _end: usize) {}
 }
 
 #[cfg(feature = "checked")]
@@ -88,6 +91,14 @@ impl Tables<'_> {
         // AcqRel: its partners are the Release in `mark` and the other `unmark` of this block.
         let old = self.starts[row].fetch_and(!bit, Ordering::AcqRel);
         if old & bit == 0 { Err(FreeError::DoubleFree) } else { Ok(()) }
+    }
+
+    /// Forgets blocks that begin at free frames of these huge frames. Nobody is at work.
+    pub(crate) fn forget_starts(&self, first: usize, end: usize) {
+        let rows = self.geometry.first_row(first)..self.geometry.first_row(end);
+        for (start, row) in self.starts[rows.clone()].iter().zip(&self.rows[rows]) {
+            start.fetch_and(row.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
     }
 
     fn begins(&self, frame: u64) -> bool {

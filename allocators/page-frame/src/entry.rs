@@ -129,6 +129,12 @@ pub(crate) const fn between(word: u64, above: u16, limit: u16) -> u64 {
     more & less & !word & HIGH
 }
 
+/// The high bit of each lane whose entry is zero; lanes above the lowest such may be wrong.
+#[inline]
+pub(crate) const fn free_lanes(word: u64) -> u64 {
+    word.wrapping_sub(LANES) & !word & (LANES << 15)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,6 +170,20 @@ mod tests {
         assert_eq!(Entry(BUSY).charge(1, 512), None);
         assert_eq!(Entry(1).claim(128, 512), Some(Entry(CLAIM | 129)));
         assert_eq!(Entry(CLAIMS).claim(128, 512), None);
+    }
+
+    #[test]
+    fn the_lowest_free_lane_is_the_first_zero() {
+        let entries = [0, 1, 0x8200, 0x2000, 0x7fff_u64];
+        for a in entries {
+            for b in entries {
+                for c in entries {
+                    let word = a | b << 16 | c << 32;
+                    let first = [a, b, c, 0].iter().position(|entry| *entry == 0).unwrap();
+                    assert_eq!(free_lanes(word).trailing_zeros() as usize / 16, first);
+                }
+            }
+        }
     }
 
     #[test]

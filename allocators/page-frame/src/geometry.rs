@@ -161,6 +161,7 @@ pub(crate) struct Plan {
     pub(crate) rows: usize,
     pub(crate) quads: usize,
     pub(crate) trees: usize,
+    #[cfg(feature = "checked")]
     pub(crate) starts_at: usize,
     pub(crate) quads_at: usize,
     pub(crate) trees_at: usize,
@@ -203,7 +204,19 @@ impl Plan {
         let head_at = (trees_at + trees * 4).next_multiple_of(SLOT_ALIGN);
         let slots_at = head_at + SLOT_WORDS * 8;
         let len = slots_at + locals * SLOT_WORDS * 8;
-        Ok(Self { huge, rows, quads, trees, starts_at, quads_at, trees_at, head_at, slots_at, len })
+        Ok(Self {
+            huge,
+            rows,
+            quads,
+            trees,
+            #[cfg(feature = "checked")]
+            starts_at,
+            quads_at,
+            trees_at,
+            head_at,
+            slots_at,
+            len,
+        })
     }
 
     pub(crate) const fn layout(&self) -> Layout {
@@ -226,7 +239,7 @@ mod tests {
                 let plan = Plan::new(frames, 3, geometry).unwrap();
                 assert!(plan.rows as u64 * ROW >= frames);
                 assert!(plan.huge as u64 * geometry.huge_frames() >= frames);
-                assert!(plan.starts_at >= plan.rows * 8);
+                assert!(plan.quads_at >= plan.rows * 8);
                 assert!(plan.trees_at >= plan.quads_at + plan.quads * 8);
                 assert!(plan.head_at >= plan.trees_at + plan.trees * 4);
                 assert_eq!(plan.len, plan.slots_at + 3 * SLOT_WORDS * 8);

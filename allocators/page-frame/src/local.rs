@@ -124,68 +124,70 @@ impl<'a> Local<'a> {
     /// from a taken one (with feature `checked` it is).
     #[inline]
     pub fn free(&self, frame: FrameId, order: Order) -> Result<(), FreeError> {
-        self.frames.check_block(frame, order)?;
         if order.get() != 0 {
             return self.free_block(frame, order);
         }
+        let tables = &self.frames.tables;
+        if frame.0 >= tables.frames {
+            return Err(FreeError::OutOfRange);
+        }
         let (row, bit) = (row_of(frame.0), 1 << bit_of(frame.0));
-        let hand = self.slot.hand();
-        let (waiting, bits) = self.slot.frees();
         // Relaxed: a look; only whoever has the frame changes its bit.
-        if self.frames.tables.rows[row].load(Ordering::Relaxed) & bit == 0 {
+        if tables.rows[row].load(Ordering::Relaxed) & bit == 0 {
             return Err(FreeError::DoubleFree);
         }
-        if waiting == row && bits != 0 {
-            if bits & bit != 0 || self.in_stock(hand, frame) {
-                return Err(FreeError::DoubleFree);
-            }
-            self.frames.tables.unmark(frame, 1)?;
-            self.slot.record_block(frame, 0);
-            if hand.covers(frame) {
-                self.slot.set_hand(Part(hand.0 | Part::bit(frame)));
-            } else {
+        let hand = self.slot.hand();
+        let (waiting, bits) = self.slot.frees();
+        if hand.row() != row {
+            // Others of its row wait, so that the row is none of a whole huge frame.
+            if waiting == row && bits != 0 && bits & bit == 0 {
+                tables.unmark(frame, 1)?;
+                self.slot.record_block(frame, 0);
                 self.slot.set_frees(bits | bit);
+                return Ok(());
             }
-            self.slot.record_none();
-            return Ok(());
-        }
-        if hand.covers(frame) && !hand.is_empty() {
+        } else if hand.covers(frame) && !hand.is_empty() && waiting != row {
             if hand.0 & Part::bit(frame) != 0 {
                 return Err(FreeError::DoubleFree);
             }
-            self.frames.tables.unmark(frame, 1)?;
+            tables.unmark(frame, 1)?;
             self.slot.record_block(frame, 0);
             self.slot.set_hand(Part(hand.0 | Part::bit(frame)));
-            self.slot.record_none();
             return Ok(());
         }
         self.free_slow(frame)
     }
 
-    /// Frees a frame of a row of which none waits.
+    /// Frees a taken frame of a row of which none waits, or of the row in stock.
     #[inline(never)]
     fn free_slow(&self, frame: FrameId) -> Result<(), FreeError> {
         let tables = &self.frames.tables;
-        let hand = self.slot.hand();
+        let (row, bit) = (row_of(frame.0), 1 << bit_of(frame.0));
         // The rows of a whole huge frame are full; others are not worth the look at its entry.
-        if tables.rows[row_of(frame.0)].load(Ordering::Relaxed) == u64::MAX {
+        // Relaxed: as in `free`.
+        if tables.rows[row].load(Ordering::Relaxed) == u64::MAX {
             tables.check_small(tables.geometry.huge_of(frame.0))?;
         }
-        if self.in_stock(hand, frame) {
+        let hand = self.slot.hand();
+        let (waiting, bits) = self.slot.frees();
+        if self.in_stock(hand, frame) || waiting == row && bits & bit != 0 {
             return Err(FreeError::DoubleFree);
         }
         tables.unmark(frame, 1)?;
         if hand.covers(frame) {
             self.slot.record_block(frame, 0);
             self.slot.set_hand(Part(hand.0 | Part::bit(frame)));
-            self.slot.record_none();
+            return Ok(());
+        }
+        if waiting == row {
+            self.slot.record_block(frame, 0);
+            self.slot.set_frees(bits | bit);
             return Ok(());
         }
         self.flush_frees();
         self.slot.record_block(frame, 0);
-        self.slot.set_frees_row(row_of(frame.0));
-        self.slot.set_frees(1 << bit_of(frame.0));
-        self.slot.record_none();
+        self.slot.set_frees_row(row);
+        self.slot.set_frees(bit);
         Ok(())
     }
 
@@ -200,6 +202,7 @@ impl<'a> Local<'a> {
 
     #[inline(never)]
     fn free_block(&self, frame: FrameId, order: Order) -> Result<(), FreeError> {
+        self.frames.check_block(frame, order)?;
         let tables = &self.frames.tables;
         // Frames in the stock are taken, but not by the caller.
         if order.get() < tables.geometry.huge_order().get() && self.stocks_any(frame, order) {
@@ -207,9 +210,7 @@ impl<'a> Local<'a> {
         }
         tables.unmark(frame, order.frames())?;
         self.slot.record_block(frame, order.get());
-        let given = self.frames.give(frame, order.get());
-        self.slot.record_none();
-        given
+        self.frames.give(frame, order.get())
     }
 
     /// Whether this stock has a frame of a block.
@@ -266,16 +267,21 @@ impl<'a> Local<'a> {
     pub(crate) fn flush(&self) -> u64 {
         let hand = self.slot.hand();
         let mut given = self.flush_frees();
+        self.slot.set_hand(Part(0));
         if !hand.is_empty() {
-            self.slot.record_none();
-            self.slot.set_hand(Part(0));
-            given += self.frames.give_part(hand);
+            self.slot.bits(hand.row(), hand.bits());
+            given += self.frames.give_bits(hand.row(), hand.bits());
         }
-        for index in 0..PARTS {
-            given += self.frames.give_part(self.slot.take_part(index));
-        }
+        given += self.frames.steal_parts(self.slot, &self.slot);
         self.let_go();
         given
+    }
+
+    /// Gives back what is in stock here, and what others have in theirs.
+    pub(crate) fn drain_all(&self) -> u64 {
+        let slots = self.frames.tables.slots;
+        let others = (0..self.frames.locals()).filter_map(|index| Slot::of(slots, index));
+        self.flush() + others.map(|slot| self.frames.steal_parts(slot, &self.slot)).sum::<u64>()
     }
 
     /// Gives back the freed frames that wait; how many these were.
@@ -286,9 +292,7 @@ impl<'a> Local<'a> {
         }
         self.slot.bits(row, bits);
         self.slot.set_frees(0);
-        let given = self.frames.give_bits(row, bits);
-        self.slot.record_none();
-        given
+        self.frames.give_bits(row, bits)
     }
 
     /// The huge frame at which the stock works.
@@ -325,7 +329,7 @@ impl<'a> Local<'a> {
     #[inline(never)]
     fn refill_slow(&self) -> Result<FrameId, Exhausted> {
         for index in 0..PARTS {
-            let part = self.slot.take_part(index);
+            let part = self.slot.take_part(index, &self.slot);
             if !part.is_empty() {
                 self.slot.set_hand(part);
                 return Ok(self.pop(part));

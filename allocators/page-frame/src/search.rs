@@ -9,7 +9,7 @@
 use strata_core::sync::{AtomicU64, Ordering};
 
 use crate::class::{Class, Fit, Policy};
-use crate::entry::{Entry, HELD, LANES, between};
+use crate::entry::{Entry, HELD, LANES, between, free_lanes};
 use crate::geometry::{QUAD, ROW};
 use crate::tables::Tables;
 use crate::tree::Tree;
@@ -104,6 +104,14 @@ impl Tables<'_> {
     /// A huge frame of the tree where the last block was found.
     fn pick_near(&self, order: u8, place: &Place<'_>) -> Option<usize> {
         let tree = place.last_tree(self)?;
+        let word = self.tree(tree);
+        let count = self.huge_in(tree) as u32;
+        if word.full() == count || place.fit(word.class()) != Fit::Match {
+            return None;
+        }
+        if !word.has_partial() {
+            return self.open(tree, Fit::Match, place);
+        }
         let mut best = Best::default();
         self.rate_all(tree..tree + 1, order, Fit::Match, place, &mut best);
         best.partial.or_else(|| self.open(best.tree?, Fit::Match, place))
@@ -196,9 +204,15 @@ impl Tables<'_> {
 
     /// A free huge frame of a tree.
     fn open(&self, tree: usize, fit: Fit, place: &Place<'_>) -> Option<usize> {
-        let first = self.first_huge(tree);
-        let last = first + self.huge_in(tree);
-        let huge = (first..last).find(|huge| self.entry(*huge) == Entry::FREE)?;
+        let first = self.first_huge(tree) / QUAD;
+        let quads = &self.quads[first..first + self.huge_in(tree).div_ceil(QUAD)];
+        let found = quads.iter().enumerate().find_map(|(i, quad)| {
+            // Relaxed: what is chosen is decided by a charge.
+            let free = free_lanes(quad.load(Ordering::Relaxed));
+            (free != 0).then(|| (first + i) * QUAD + free.trailing_zeros() as usize / 16)
+        })?;
+        // Beyond the end of the zone entries stay zero.
+        let huge = (found < self.huge).then_some(found)?;
         self.adopt(tree, fit, place);
         Some(huge)
     }

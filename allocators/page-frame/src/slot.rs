@@ -11,8 +11,8 @@
 //!
 //! The hand and the parts are [`Part`]s: a quarter of a row with a bit for each frame that is in
 //! stock. The owner alone reads and writes the hand, with plain loads and stores. A part is taken
-//! by exchanging its word for zero, by the owner as by anyone: it says all about its frames, so
-//! that it does not matter which of two equal words is taken.
+//! by exchanging its word for zero, by the owner as by anyone. It says all about its frames, so that
+//! it does not matter whether an equal word was there before.
 
 use strata_core::FrameId;
 use strata_core::sync::{AtomicU64, Ordering};
@@ -201,14 +201,28 @@ impl<'a> Slot<'a> {
         self.word(FIRST_PART + index).store(part.0, Ordering::Release);
     }
 
-    /// Takes the frames of part `index`; anyone may.
+    /// Takes the frames of part `index`, after telling `journal` which; anyone may.
     #[inline]
-    pub(crate) fn take_part(self, index: usize) -> Part {
-        if self.peek(index).0 == 0 {
-            return Part(0);
+    pub(crate) fn take_part(self, index: usize, journal: &impl Journal) -> Part {
+        let part = self.peek(index);
+        if part.0 == 0 {
+            return part;
         }
-        // Acquire: its partner is the Release in `put_part`.
-        Part(self.word(FIRST_PART + index).swap(0, Ordering::Acquire))
+        journal.bits(part.row(), part.bits());
+        // Acquire: its partner is the Release in `put_part`. Relaxed: lost to another.
+        let word = self.word(FIRST_PART + index);
+        match word.compare_exchange(part.0, 0, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => part,
+            Err(_) => Part(0),
+        }
+    }
+
+    /// Zeroes all words: nothing is in stock or in doubt, and nobody owns it.
+    pub(crate) fn reset(self) {
+        for word in self.0 {
+            // Relaxed: nobody is at work.
+            word.store(0, Ordering::Relaxed);
+        }
     }
 }
 

@@ -56,14 +56,14 @@ impl<'m> Tables<'m> {
             return Err(ConfigError::new("metadata", metadata.len(), rule));
         }
         let base: NonNull<u8> = metadata.cast();
-        if base.addr().get() % layout.align() != 0 {
+        if !base.addr().get().is_multiple_of(layout.align()) {
             let rule = "must be aligned as metadata_layout says";
             return Err(ConfigError::new("metadata", base.addr().get(), rule));
         }
-        // SAFETY (of each slice): inside the metadata, which is long enough and aligned (above),
-        // initialised and there during 'm (1.), and shared as atomics only (2.).
-        let words = |at: usize, len: usize| unsafe {
-            core::slice::from_raw_parts(base.add(at).cast().as_ptr(), len)
+        let words = |at: usize, len: usize| {
+            // SAFETY: inside the metadata, which is long enough and aligned (above), initialised
+            // and there during 'm (1.), and shared as atomics only (2.).
+            unsafe { core::slice::from_raw_parts(base.add(at).cast().as_ptr(), len) }
         };
         Ok(Self {
             geometry,
@@ -71,7 +71,7 @@ impl<'m> Tables<'m> {
             huge: plan.huge,
             rows: words(0, plan.rows),
             quads: words(plan.quads_at, plan.quads),
-            // SAFETY: as above.
+            // SAFETY: as for words above.
             trees: unsafe {
                 core::slice::from_raw_parts(base.add(plan.trees_at).cast().as_ptr(), plan.trees)
             },
@@ -202,11 +202,17 @@ impl<'m> Tables<'m> {
     /// Takes the frames behind the end of the zone, which its last huge frame has. They are taken
     /// for ever.
     pub(crate) fn close_end(&self) {
+        let beyond = self.huge as u64 * self.capacity() - self.frames;
+        // After a recovery they are taken already.
+        if beyond > 0 && !self.is_taken(self.frames) && self.charge(self.huge - 1, beyond, false) {
+            self.close_rows();
+        }
+    }
+
+    /// Sets the bits of the frames behind the end of the zone.
+    pub(crate) fn close_rows(&self) {
         let end = self.huge as u64 * self.capacity();
         let mut at = self.frames;
-        if at < end && !self.charge(self.huge - 1, end - at, false) {
-            return; // it was done before: recovery counts what is there
-        }
         while at < end {
             let row = row_of(at);
             let bits = row::mask(bit_of(at), 64 - u64::from(bit_of(at)));

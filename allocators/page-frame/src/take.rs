@@ -65,7 +65,10 @@ impl PageFrames<'_> {
         journal: &impl Journal,
     ) -> Result<FrameId, Exhausted> {
         // Where the stock works nobody else is, and nothing new is begun.
-        let held = own.and_then(|own| own.held());
+        // Relaxed: a hint, at which a look was had already.
+        let last = place.row.load(Ordering::Relaxed).checked_sub(1);
+        let last = last.map(|row| self.geometry().huge_of_row(row as usize).0);
+        let held = own.and_then(|own| own.held()).filter(|held| Some(*held) != last);
         let picks = (0..PICKS).map_while(|_| self.tables.pick(order, place));
         let taken = held
             .into_iter()
@@ -172,8 +175,7 @@ impl PageFrames<'_> {
     ) -> Result<T, Exhausted> {
         for _ in 0..PATIENCE {
             let before = self.undone_so_far();
-            let mut drained = own.map_or(0, Local::flush);
-            drained += self.drain();
+            let drained = own.map_or_else(|| self.drain(), Local::drain_all);
             match pass() {
                 Pass::Found(found) => return Ok(found),
                 Pass::Nothing if drained == 0 && before == self.undone_so_far() => break,
@@ -190,13 +192,12 @@ impl PageFrames<'_> {
 
     /// Takes all parts of a local's stock and gives them back; how many frames these were.
     pub(crate) fn steal(&self, index: usize) -> u64 {
-        let Some(slot) = Slot::of(self.tables.slots, index) else { return 0 };
-        (0..PARTS).map(|part| self.give_part(slot.take_part(part))).sum()
+        Slot::of(self.tables.slots, index).map_or(0, |slot| self.steal_parts(slot, &()))
     }
 
-    /// Gives back frames that no program has.
-    pub(crate) fn give_part(&self, part: crate::slot::Part) -> u64 {
-        self.give_bits(part.row(), part.bits())
+    pub(crate) fn steal_parts(&self, slot: Slot<'_>, journal: &impl Journal) -> u64 {
+        let parts = (0..PARTS).map(|index| slot.take_part(index, journal));
+        parts.map(|part| self.give_bits(part.row(), part.bits())).sum()
     }
 
     /// Gives back frames of a row that no program has; those that somebody freed a second time
