@@ -1,5 +1,8 @@
 //! Classes of allocations, kept in trees of their own, and who may go where.
 
+/// How many classes there are.
+pub(crate) const CLASSES: usize = 8;
+
 /// What is known of an allocation beforehand: whether its owner can move it, and the like. Trees
 /// belong to the class of what lies in them, so that what never moves does not spread.
 ///
@@ -25,7 +28,7 @@ impl Class {
 
     /// Class `n`, or `None` from 8 on.
     pub const fn new(n: u8) -> Option<Self> {
-        if n < 8 { Some(Self(n)) } else { None }
+        if (n as usize) < CLASSES { Some(Self(n)) } else { None }
     }
 
     /// Its number.

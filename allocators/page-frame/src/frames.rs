@@ -2,13 +2,15 @@
 
 use core::alloc::Layout;
 use core::fmt;
+#[cfg(not(strata_loom))]
 use core::mem::MaybeUninit;
+#[cfg(not(strata_loom))]
 use core::ptr::NonNull;
 
 use strata_core::sync::{AtomicU64, Ordering};
 use strata_core::{ConfigError, Exhausted, FrameId, Order};
 
-use crate::class::{Class, Policy, separate};
+use crate::class::{CLASSES, Class, Policy, separate};
 use crate::error::{ClaimError, FreeError};
 use crate::geometry::{Geometry, Plan, ROW, row_of};
 use crate::journal::Journal;
@@ -49,12 +51,19 @@ pub struct PageFrames<'m> {
     pub(crate) shared: Shared,
 }
 
+/// Hints of one class: see [`Place`].
+#[derive(Debug, Default)]
+struct Hints {
+    row: AtomicU64,
+    tree: AtomicU64,
+}
+
 /// What requests without a local share, apart from what is only read.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct Shared {
-    row: AtomicU64,
-    tree: AtomicU64,
+    /// Where each class was served last.
+    hints: [Hints; CLASSES],
     pub(crate) queue: Queue,
     /// Frames that are neither free nor in use.
     pub(crate) offline: AtomicU64,
@@ -347,7 +356,7 @@ impl<'m> PageFrames<'m> {
     }
 
     pub(crate) fn place(&self, class: Class) -> Place<'_> {
-        let Shared { row, tree, .. } = &self.shared;
+        let Hints { row, tree } = &self.shared.hints[usize::from(class.get())];
         Place { row, tree, home: 0, class, policy: self.policy }
     }
 

@@ -10,10 +10,13 @@ mod checked;
 pub mod class;
 mod entry;
 mod error;
+mod evacuate;
 mod frames;
 mod geometry;
 mod journal;
 mod local;
+#[cfg(all(test, strata_loom))]
+mod models;
 mod range;
 mod recover;
 mod row;
@@ -25,10 +28,12 @@ mod tables;
 mod take;
 mod tree;
 mod whole;
+pub mod zones;
 
 pub use check::{Broken, Checked, FrameState};
 pub use class::{Class, Fit, Policy, separate, together};
 pub use error::{ClaimError, FreeError};
+pub use evacuate::{Candidate, Evacuation, Move};
 pub use frames::PageFrames;
 pub use geometry::Geometry;
 pub use local::Local;

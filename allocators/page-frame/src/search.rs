@@ -101,6 +101,15 @@ impl Tables<'_> {
         None
     }
 
+    /// The fullest partly used huge frame that has room for a block of `order`, whatever its class,
+    /// and at which no stock works.
+    pub(crate) fn fullest(&self, order: u8, place: &Place<'_>) -> Option<usize> {
+        let mut best = Best::default();
+        let place = Place { policy: crate::class::together, ..*place };
+        self.rate_all(0..self.trees.len(), order, Fit::Match, &place, &mut best);
+        best.partial
+    }
+
     /// A huge frame of the tree where the last block was found.
     fn pick_near(&self, order: u8, place: &Place<'_>) -> Option<usize> {
         let tree = place.last_tree(self)?;

@@ -1,12 +1,16 @@
 //! The words that all of this crate works on, in memory that the caller gives.
 
+#[cfg(not(strata_loom))]
 use core::ptr::NonNull;
 
+#[cfg(not(strata_loom))]
 use strata_core::ConfigError;
 use strata_core::sync::{AtomicU32, AtomicU64, Ordering};
 
 use crate::entry::{Entry, shift};
-use crate::geometry::{Geometry, Plan, QUAD, bit_of, row_of};
+#[cfg(not(strata_loom))]
+use crate::geometry::Plan;
+use crate::geometry::{Geometry, QUAD, bit_of, row_of};
 use crate::row;
 use crate::tree::{self, Tree};
 
@@ -14,7 +18,7 @@ use crate::tree::{self, Tree};
 ///
 /// # Invariants
 ///
-/// 1. The slices have the lengths that [`Plan`] gives for `frames` and the geometry.
+/// 1. The slices have the lengths that `Plan` gives for `frames` and the geometry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tables<'m> {
     pub(crate) geometry: Geometry,
