@@ -62,7 +62,8 @@ impl<'a> Local<'a> {
         // Those who ask spread over the zone.
         let home = frames.tables.trees.len() * index / frames.locals();
         let class = Class::MOVABLE;
-        slot.acquire().then_some(Self { frames, slot, home, class, one: PhantomData })
+        // Made by its owner only: dropping it gives the slot back.
+        slot.acquire().then(|| Self { frames, slot, home, class, one: PhantomData })
     }
 
     /// The same stock for requests of another class. What is in stock is given back before.

@@ -436,50 +436,112 @@ fn one_who_stops_with_a_stock_loses_at_most_that() {
     });
 }
 
+/// What a program that may crash writes down: frames that it has, and those that it is freeing.
+struct Records {
+    owned: AtomicU64,
+    freeing: AtomicU64,
+}
+
+impl Records {
+    fn take(&self, local: &Local<'_>) -> Option<FrameId> {
+        let frame = local.alloc(ONE).ok()?;
+        self.owned.fetch_or(1 << frame.0, Ordering::Relaxed);
+        Some(frame)
+    }
+
+    fn free(&self, local: &Local<'_>, frame: FrameId) {
+        self.freeing.fetch_or(1 << frame.0, Ordering::Relaxed);
+        self.owned.fetch_and(!(1 << frame.0), Ordering::Relaxed);
+        local.free(frame, ONE).unwrap();
+        self.freeing.fetch_and(!(1 << frame.0), Ordering::Relaxed);
+    }
+
+    /// Goes through all of a stock's ways.
+    fn work(&self, local: &Local<'_>) {
+        let first = self.take(local);
+        let second = self.take(local);
+        first.map(|frame| self.free(local, frame));
+        self.take(local);
+        second.map(|frame| self.free(local, frame));
+        local.drain();
+    }
+}
+
 #[test]
 fn recovery_accounts_for_every_frame_wherever_one_stopped() {
-    at_each_step(80, |steps| {
-        let zone = stocked(1 << 48 | 1 << 32 | 1);
-        let held = Arc::new(AtomicU64::new(0));
-        let known = Arc::clone(&held);
-        let other = beside(&zone, move |zone| {
-            let local = core::mem::ManuallyDrop::new(zone.frames.local(0).unwrap());
-            stopped_after(steps, || work_with_records(&local, &known));
-        });
-        other.join().unwrap();
-        let bits = held.load(Ordering::Relaxed);
+    at_each_step(200, |steps| {
         let free = 1 << 48 | 1 << 32 | 1;
-        let recovered =
-            zone.tables().recover(|frame| bits >> frame.0 & 1 == 1 || free >> frame.0 & 1 == 0);
-        let _ = recovered;
-        // What is taken is what somebody wrote down.
-        let row = zone.words.rows[0].load(Ordering::Relaxed);
-        assert_eq!(row & free, bits, "lost or handed out unknown");
-        zone.settle(u64::from(row.count_ones()));
+        let zone = stocked(free);
+        let records = Records { owned: AtomicU64::new(0), freeing: AtomicU64::new(0) };
+        let records = Arc::new(records);
+        let other = {
+            let (zone, records) = (Arc::clone(&zone), Arc::clone(&records));
+            thread::spawn(move || {
+                let local = core::mem::ManuallyDrop::new(zone.frames.local(0).unwrap());
+                stopped_after(steps, || records.work(&local)).is_some()
+            })
+        };
+        let done = other.join().unwrap();
+        assert!(done || steps < 200, "the work has more steps than were tried");
+        let owned = records.owned.load(Ordering::Relaxed);
+        zone.tables().recover(|frame| (owned | !free) >> frame.0 & 1 == 1);
+        // What is taken is what somebody has, or what he knows that he was freeing.
+        let taken = zone.words.rows[0].load(Ordering::Relaxed) & free;
+        let freeing = records.freeing.load(Ordering::Relaxed);
+        assert_eq!(taken & !freeing, owned & !freeing, "lost, or handed out unknown");
+        zone.settle(u64::from((taken | !free).count_ones()));
     });
 }
 
-/// Takes and frees, writing down what is taken as a program would that may crash.
-fn work_with_records(local: &Local<'_>, known: &AtomicU64) {
-    let take = || {
-        let frame = local.alloc(ONE).ok()?;
-        known.fetch_or(1 << frame.0, Ordering::Relaxed);
-        Some(frame)
+/// The number of atomic operations of `work` on the zone that `of` makes.
+fn steps_of(of: impl Fn() -> Zone, work: impl Fn(&Zone)) -> usize {
+    let finishes = |steps: &usize| {
+        let zone = of();
+        stopped_after(*steps, || work(&zone)).is_some()
     };
-    let free = |frame: FrameId| {
-        known.fetch_and(!(1 << frame.0), Ordering::Relaxed);
-        local.free(frame, ONE).unwrap();
-    };
-    let first = take();
-    let second = take();
-    if let Some(frame) = first {
-        free(frame);
-    }
-    take();
-    if let Some(frame) = second {
-        free(frame);
-    }
-    local.drain();
+    (0..).find(finishes).unwrap_or(0)
+}
+
+/// The hand, a refill, and the longest path: a request that fails after everything was looked at.
+/// The formulas are those of the documentation of `Local::alloc`.
+#[test]
+fn the_steps_of_each_path_are_those_that_are_stated() {
+    explore(|| {
+        let ready = || {
+            let zone = Zone::new(6, QUAD, 1);
+            let local = zone.frames.local(0).unwrap();
+            local.alloc(ONE).unwrap();
+            core::mem::forget(local);
+            zone
+        };
+        let again = |zone: &Zone| {
+            zone.words.slots[0].store(0, Ordering::Relaxed);
+            let local = core::mem::ManuallyDrop::new(zone.frames.local(0).unwrap());
+            local.alloc(ONE).unwrap();
+        };
+        // Two of these are the owner's coming back.
+        let hit = steps_of(ready, again) - 2;
+        assert_eq!(hit, 3, "the hand is read, a record and the hand are written");
+        for huge in [QUAD, 2 * QUAD, 3 * QUAD] {
+            let full = || {
+                let zone = Zone::new(6, huge, 1);
+                for row in 0..huge {
+                    assert!(zone.tables().charge(row, 64, false));
+                    zone.words.rows[row].store(u64::MAX, Ordering::Relaxed);
+                }
+                zone
+            };
+            let fails = |zone: &Zone| {
+                let local = core::mem::ManuallyDrop::new(zone.frames.local(0).unwrap());
+                assert!(local.alloc(ONE).is_err());
+            };
+            let longest = steps_of(full, fails);
+            // Each tree three times, each entry twice and its rows once, each local's words.
+            let (trees, rows) = (huge / QUAD, huge);
+            let stated = 3 * trees + 2 * huge + rows + 20 + 30;
+            assert!(longest <= stated, "{longest} steps, stated {stated}");
+        }
+    });
 }
 
 #[test]

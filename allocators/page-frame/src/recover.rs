@@ -49,11 +49,16 @@ impl<'m> PageFrames<'m> {
     /// All stocks are drained. Each local keeps a record of what its last call took or gave back;
     /// `is_owned` is asked about each of these frames that is taken, by its number, and about a
     /// huge frame that is taken whole once, by its first. It answers whether the caller's own
-    /// records say that somebody has the frame. What nobody has is freed. So no frame is lost if a
-    /// caller writes down what [`Local::alloc`](crate::Local::alloc) answered before he calls again
-    /// (or [`confirm`](crate::Local::confirm)s), and crosses out what he frees before he frees it.
-    /// Calls without a local keep no record, nor does `alloc_bulk` of more than the last block:
-    /// what they had in hand stays taken.
+    /// records say that somebody has the frame. What nobody has is freed.
+    ///
+    /// So no frame is lost whose owner writes down what [`Local::alloc`](crate::Local::alloc)
+    /// answered before he calls again (or [`confirm`](crate::Local::confirm)s); who marks what he
+    /// frees before he frees it, and crosses it out afterwards. A marked frame is nobody's when it
+    /// is asked about; one that is still taken after the recovery, and that no other record has, is
+    /// freed then by whoever marked it.
+    ///
+    /// Calls without a local keep no record, and `alloc_bulk` that of its last block: what they had
+    /// in hand stays taken. Frames that were offline are taken frames now.
     ///
     /// A pass over all metadata.
     ///
