@@ -182,7 +182,6 @@ impl PageFrames<'_> {
         let done = self.blocks(huge, describe, |from, order| {
             let Some(order) = order else { return false };
             let Some(to) = self.destination(order, &mut last) else { return false };
-            self.tables.mark(to, order.frames());
             visit(Move { from, to, order });
             moves += 1;
             true
@@ -194,7 +193,12 @@ impl PageFrames<'_> {
     /// in the `last` one while it has room.
     fn destination(&self, order: Order, last: &mut Option<usize>) -> Option<FrameId> {
         let place = self.place(Class::MOVABLE);
-        let take = |huge| self.tables.take_block(huge, order.get(), 0, false, &());
+        let _at_work = self.tables.at_work();
+        let take = |huge| {
+            let frame = self.tables.take_block(huge, order.get(), 0, false, &())?;
+            self.tables.mark(frame, order.frames());
+            Some(frame)
+        };
         if let Some(frame) = last.and_then(take) {
             return Some(frame);
         }

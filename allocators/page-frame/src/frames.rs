@@ -192,6 +192,7 @@ impl<'m> PageFrames<'m> {
     ///
     /// As [`alloc`](Self::alloc).
     pub fn alloc_as(&self, order: Order, class: Class) -> Result<FrameId, Exhausted> {
+        let _at_work = self.tables.at_work();
         let frame = self.take(order.get(), &self.place(class), None, &())?;
         self.tables.mark(frame, order.frames());
         Ok(frame)
@@ -205,6 +206,7 @@ impl<'m> PageFrames<'m> {
     /// taken; [`drain`](Self::drain) brings back those of others.
     pub fn alloc_at(&self, start: FrameId, frames: u64) -> Result<(), ClaimError> {
         let end = self.end_of(start, frames).ok_or(ClaimError::OutOfRange)?;
+        let _at_work = self.tables.at_work();
         self.tables.claim_range(start.0, end, true)?;
         self.tables.mark(start, frames);
         Ok(())
@@ -220,6 +222,7 @@ impl<'m> PageFrames<'m> {
         if frames == 0 || frames > self.frames() {
             return Err(Exhausted);
         }
+        let _at_work = self.tables.at_work();
         let frame = self.take_run(frames, align.frames(), None, &())?;
         self.tables.mark(frame, frames);
         Ok(frame)
@@ -231,6 +234,7 @@ impl<'m> PageFrames<'m> {
         let mut taken = 0;
         if order.get() == 0 {
             while taken < out.len() {
+                let _at_work = self.tables.at_work();
                 let Some((row, mut bits)) = self.grab_anywhere(&place, out.len() - taken) else {
                     break;
                 };
@@ -259,6 +263,7 @@ impl<'m> PageFrames<'m> {
     #[inline]
     pub fn free(&self, frame: FrameId, order: Order) -> Result<(), FreeError> {
         self.check_block(frame, order)?;
+        let _at_work = self.tables.at_work();
         self.tables.unmark(frame, order.frames())?;
         self.give(frame, order.get())
     }
@@ -270,6 +275,7 @@ impl<'m> PageFrames<'m> {
     /// Where that cannot be: nothing changed, unless the same frames are freed at the same time.
     pub fn free_run(&self, start: FrameId, frames: u64) -> Result<(), FreeError> {
         let end = self.end_of(start, frames).ok_or(FreeError::OutOfRange)?;
+        let _at_work = self.tables.at_work();
         self.tables.unmark(start, frames)?;
         self.tables.free_range(start.0, end, false)
     }
@@ -308,6 +314,7 @@ impl<'m> PageFrames<'m> {
         if into >= order {
             return Err(FreeError::WrongOrder);
         }
+        let _at_work = self.tables.at_work();
         self.tables.check_marked(frame, order.frames())?;
         let huge = self.geometry().huge_order();
         if order >= huge {
@@ -333,6 +340,7 @@ impl<'m> PageFrames<'m> {
     pub fn merge(&self, frame: FrameId) -> Result<(), FreeError> {
         let order = self.geometry().huge_order();
         self.check_block(frame, order)?;
+        let _at_work = self.tables.at_work();
         self.tables.merge_whole(self.geometry().huge_of(frame.0))?;
         self.tables.mark_each(frame, order.frames(), order.frames());
         Ok(())
@@ -352,6 +360,7 @@ impl<'m> PageFrames<'m> {
     /// Gives back what lies in the stocks of all locals, except for what their owners have in hand:
     /// at most 16 frames and the freed frames of one row each. Answers how many frames came back.
     pub fn drain(&self) -> u64 {
+        let _at_work = self.tables.at_work();
         (0..self.locals()).map(|index| self.steal(index)).sum()
     }
 
@@ -456,8 +465,13 @@ impl PageFrames<'_> {
     /// Where one of the frames is free.
     pub fn online(&self, start: FrameId, frames: u64) -> Result<(), FreeError> {
         let end = self.end_of(start, frames).ok_or(FreeError::OutOfRange)?;
-        self.tables.free_range(start.0, end, true)?;
+        let _at_work = self.tables.at_work();
         self.tables.unmark_quietly(start, frames);
+        let freed = self.tables.free_range(start.0, end, true);
+        if freed.is_err() && self.tables.is_taken(start.0) {
+            self.tables.mark(start, frames);
+        }
+        freed?;
         self.shared.offline.fetch_sub(frames, Ordering::Relaxed);
         Ok(())
     }

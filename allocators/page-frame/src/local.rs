@@ -90,6 +90,7 @@ impl<'a> Local<'a> {
     /// As [`PageFrames::alloc`].
     #[inline]
     pub fn alloc(&self, order: Order) -> Result<FrameId, Exhausted> {
+        let _at_work = self.frames.tables.at_work();
         if order.get() == 0 {
             let hand = self.slot.hand();
             if !hand.is_empty() {
@@ -125,6 +126,7 @@ impl<'a> Local<'a> {
     /// from a taken one (with feature `checked` it is).
     #[inline]
     pub fn free(&self, frame: FrameId, order: Order) -> Result<(), FreeError> {
+        let _at_work = self.frames.tables.at_work();
         if order.get() != 0 {
             return self.free_block(frame, order);
         }
@@ -142,8 +144,7 @@ impl<'a> Local<'a> {
         if hand.row() != row {
             // Others of its row wait, so that the row is none of a whole huge frame.
             if waiting == row && bits != 0 && bits & bit == 0 {
-                tables.unmark(frame, 1)?;
-                self.slot.record_block(frame, 0);
+                self.begin_free(frame, order)?;
                 self.slot.set_frees(bits | bit);
                 return Ok(());
             }
@@ -151,12 +152,22 @@ impl<'a> Local<'a> {
             if hand.0 & Part::bit(frame) != 0 {
                 return Err(FreeError::DoubleFree);
             }
-            tables.unmark(frame, 1)?;
-            self.slot.record_block(frame, 0);
+            self.begin_free(frame, order)?;
             self.slot.set_hand(Part(hand.0 | Part::bit(frame)));
             return Ok(());
         }
         self.free_slow(frame)
+    }
+
+    /// Writes down that a block is being freed, and that none begins there any more.
+    #[inline]
+    fn begin_free(&self, frame: FrameId, order: Order) -> Result<(), FreeError> {
+        self.slot.record_block(frame, order.get());
+        let unmarked = self.frames.tables.unmark(frame, order.frames());
+        if unmarked.is_err() {
+            self.slot.record_none();
+        }
+        unmarked
     }
 
     /// Frees a taken frame of a row of which none waits, or of the row in stock.
@@ -174,21 +185,20 @@ impl<'a> Local<'a> {
         if self.in_stock(hand, frame) || waiting == row && bits & bit != 0 {
             return Err(FreeError::DoubleFree);
         }
-        tables.unmark(frame, 1)?;
+        let mate = hand.covers(frame) || waiting == row;
+        if !mate {
+            // Before the free begins: giving others back is a record of its own.
+            self.flush_frees();
+        }
+        self.begin_free(frame, Order::default())?;
         if hand.covers(frame) {
-            self.slot.record_block(frame, 0);
             self.slot.set_hand(Part(hand.0 | Part::bit(frame)));
-            return Ok(());
-        }
-        if waiting == row {
-            self.slot.record_block(frame, 0);
+        } else if waiting == row {
             self.slot.set_frees(bits | bit);
-            return Ok(());
+        } else {
+            self.slot.set_frees_row(row);
+            self.slot.set_frees(bit);
         }
-        self.flush_frees();
-        self.slot.record_block(frame, 0);
-        self.slot.set_frees_row(row);
-        self.slot.set_frees(bit);
         Ok(())
     }
 
@@ -209,8 +219,7 @@ impl<'a> Local<'a> {
         if order.get() < tables.geometry.huge_order().get() && self.stocks_any(frame, order) {
             return Err(FreeError::WrongOrder);
         }
-        tables.unmark(frame, order.frames())?;
-        self.slot.record_block(frame, order.get());
+        self.begin_free(frame, order)?;
         self.frames.give(frame, order.get())
     }
 
@@ -261,6 +270,7 @@ impl<'a> Local<'a> {
 
     /// Gives back all frames of the stock; how many these were.
     pub fn drain(&self) -> u64 {
+        let _at_work = self.frames.tables.at_work();
         self.flush()
     }
 

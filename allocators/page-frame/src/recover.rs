@@ -115,9 +115,12 @@ impl<'m> PageFrames<'m> {
 }
 
 impl Tables<'_> {
-    /// Makes all words agree with the rows and the marks of huge frames. Nobody is at work.
+    /// Makes all words agree with the rows and the marks of huge frames. Nobody is at work: all
+    /// orderings here are Relaxed.
     pub(crate) fn recover(&self, mut is_owned: impl FnMut(FrameId) -> bool) -> Recovered {
         let mut recovered = Recovered::default();
+        #[cfg(feature = "checked")]
+        self.working.store(0, Ordering::Relaxed);
         for huge in 0..self.huge {
             recovered.unfinished += u64::from(self.settle(huge));
         }
@@ -152,7 +155,6 @@ impl Tables<'_> {
         if self.entry(self.geometry.huge_of_row(row).0).is_huge() {
             return 0;
         }
-        // Relaxed, here and in all of recovery: nobody is at work.
         u64::from((word.fetch_and(!bits, Ordering::Relaxed) & bits).count_ones())
     }
 

@@ -33,6 +33,9 @@ pub(crate) struct Tables<'m> {
     pub(crate) slots: &'m [AtomicU64],
     #[cfg(feature = "checked")]
     pub(crate) starts: &'m [AtomicU64],
+    /// Calls at work in its low half, calls that ever were in its high half.
+    #[cfg(feature = "checked")]
+    pub(crate) working: &'m AtomicU64,
 }
 
 impl<'m> Tables<'m> {
@@ -83,6 +86,8 @@ impl<'m> Tables<'m> {
             slots: words(plan.slots_at, (plan.len - plan.slots_at) / 8),
             #[cfg(feature = "checked")]
             starts: words(plan.starts_at, plan.rows),
+            #[cfg(feature = "checked")]
+            working: &words(plan.head_at, 2)[1],
         })
     }
 
