@@ -162,7 +162,7 @@ impl Tables<'_> {
             let charged = self.update(huge, Ordering::Acquire, |entry| {
                 promised = free.min(max).min(capacity.saturating_sub(entry.used()));
                 let entry = if promised == 0 { None } else { entry.charge(promised, capacity) };
-                entry.map(|entry| if hold { entry.held(capacity) } else { entry })
+                entry.map(|entry| if hold { entry.held() } else { entry })
             });
             if charged.is_err() {
                 return None;

@@ -72,22 +72,19 @@ impl Entry {
         self.0 & (BUSY | CLAIMS) != 0
     }
 
-    /// With `frames` more promised, out of `capacity`. Whoever gets the last of them leaves no stock
-    /// at work: there is nothing left for it.
+    /// With `frames` more promised, out of `capacity`.
     #[inline]
     pub(crate) const fn charge(self, frames: u64, capacity: u64) -> Option<Self> {
         if self.is_whole() || self.used() + frames > capacity {
             return None;
         }
-        let next = self.0 + frames as u16;
-        let full = next as u64 & USED as u64 == capacity;
-        Some(Self(if full { next & !HELD } else { next }))
+        Some(Self(self.0 + frames as u16))
     }
 
-    /// With a stock at work, unless it is full.
+    /// With a stock at work, also where it took the last frame: others see that its tree has one.
     #[inline]
-    pub(crate) const fn held(self, capacity: u64) -> Self {
-        if self.used() == capacity { self } else { Self(self.0 | HELD) }
+    pub(crate) const fn held(self) -> Self {
+        Self(self.0 | HELD)
     }
 
     /// As [`charge`](Self::charge), and with one claim more.
@@ -164,8 +161,8 @@ mod tests {
         assert_eq!(Entry(500).charge(12, 512), Some(Entry(512)));
         assert_eq!(Entry(500).charge(13, 512), None);
         assert_eq!(Entry(HELD | 3).charge(1, 512), Some(Entry(HELD | 4)));
-        assert_eq!(Entry(HELD | 3).charge(509, 512), Some(Entry(512)));
-        assert_eq!(Entry(3).held(512), Entry(HELD | 3));
+        assert_eq!(Entry(HELD | 3).charge(509, 512), Some(Entry(HELD | 512)));
+        assert_eq!(Entry(3).held(), Entry(HELD | 3));
         assert_eq!(Entry(HUGE | 512).charge(0, 512), None);
         assert_eq!(Entry(BUSY).charge(1, 512), None);
         assert_eq!(Entry(1).claim(128, 512), Some(Entry(CLAIM | 129)));

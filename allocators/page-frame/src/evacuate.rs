@@ -225,9 +225,8 @@ impl Tables<'_> {
     /// Says that a stock works at `huge`: nothing should be taken there.
     fn hold(&self, huge: usize) {
         // Relaxed: a hint.
-        let _ = self.update(huge, Ordering::Relaxed, |entry| {
-            (!entry.is_whole()).then_some(entry.held(self.capacity()))
-        });
+        let _ = self
+            .update(huge, Ordering::Relaxed, |entry| (!entry.is_whole()).then_some(entry.held()));
     }
 }
 

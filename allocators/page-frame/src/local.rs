@@ -357,7 +357,6 @@ impl<'a> Local<'a> {
             if let Some((row, bits)) = tables.grab(huge, ROW, true, &self.slot) {
                 return Ok(self.stock(row, bits));
             }
-            self.let_go();
         }
         self.refill_elsewhere()
     }

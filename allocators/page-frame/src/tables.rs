@@ -169,7 +169,7 @@ impl<'m> Tables<'m> {
         // frame: the rows are seen as they left them.
         let charged = self.update(huge, Ordering::Acquire, |entry| {
             let entry = entry.charge(frames, capacity)?;
-            Some(if hold { entry.held(capacity) } else { entry })
+            Some(if hold { entry.held() } else { entry })
         });
         charged.is_ok()
     }
