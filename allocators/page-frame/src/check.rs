@@ -42,6 +42,8 @@ pub enum Broken {
     Rows(FrameId),
     /// Somebody is at work on the huge frame that begins here, or stopped there.
     Unfinished(FrameId),
+    /// The huge frame that begins here is not found by its free frames.
+    Index(FrameId),
     /// The tree that begins here does not count its huge frames.
     Tree(FrameId),
     /// This frame lies in a stock, and is free too, or lies in another stock.
@@ -54,6 +56,7 @@ impl fmt::Display for Broken {
             Self::Used(frame) => (frame, "its huge frame does not count its bits"),
             Self::Rows(frame) => (frame, "its huge frame is whole and has clear bits"),
             Self::Unfinished(frame) => (frame, "work on its huge frame was not finished"),
+            Self::Index(frame) => (frame, "its huge frame is in the index as it is not"),
             Self::Tree(frame) => (frame, "its tree does not count its huge frames"),
             Self::Stock(frame) => (frame, "it is in a stock and elsewhere"),
         };
@@ -156,15 +159,14 @@ fn walk_row(row: u64, at: u64, end: u64, reach: &mut impl FnMut(u64, FrameState)
 impl Tables<'_> {
     fn validate_tree(&self, tree: usize) -> Result<u64, Broken> {
         let first = self.first_huge(tree);
-        let (mut used, mut full, mut frames) = (0, 0, 0);
+        let (mut used, mut frames) = (0, 0);
         for huge in first..first + self.huge_in(tree) {
             let entry = self.validate_huge(huge)?;
             used += u32::from(entry.used() > 0);
-            full += u32::from(entry.used() == self.capacity());
             frames += entry.used();
         }
         let word = self.tree(tree);
-        if (word.used(), word.full()) != (used, full) {
+        if word.used() != used {
             return Err(Broken::Tree(FrameId(self.geometry.first_frame(first))));
         }
         Ok(frames)
@@ -180,7 +182,10 @@ impl Tables<'_> {
         if entry.is_whole() && set != self.capacity() {
             return Err(Broken::Rows(frame));
         }
-        if entry.used() == set { Ok(entry) } else { Err(Broken::Used(frame)) }
+        if entry.used() != set {
+            return Err(Broken::Used(frame));
+        }
+        if entry.is_held() || self.is_indexed(huge) { Ok(entry) } else { Err(Broken::Index(frame)) }
     }
 
     fn validate_stocks(&self) -> Result<u64, Broken> {

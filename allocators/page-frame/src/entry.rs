@@ -61,6 +61,17 @@ impl Entry {
         self.0 & (HUGE | BUSY) != 0
     }
 
+    /// Not to be begun with: taken whole, or another works here.
+    #[inline]
+    pub(crate) const fn is_taboo(self) -> bool {
+        self.0 & (HUGE | BUSY | HELD) != 0
+    }
+
+    #[inline]
+    pub(crate) const fn is_held(self) -> bool {
+        self.0 & HELD != 0
+    }
+
     #[inline]
     pub(crate) const fn is_busy(self) -> bool {
         self.0 & BUSY != 0

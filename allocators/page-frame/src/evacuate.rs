@@ -8,7 +8,6 @@
 use strata_core::sync::Ordering;
 use strata_core::{FrameId, Order};
 
-use crate::class::Class;
 use crate::frames::PageFrames;
 use crate::tables::Tables;
 
@@ -192,7 +191,6 @@ impl PageFrames<'_> {
     /// Takes a block in the fullest huge frame that is partly used and not about to be emptied:
     /// in the `last` one while it has room.
     fn destination(&self, order: Order, last: &mut Option<usize>) -> Option<FrameId> {
-        let place = self.place(Class::MOVABLE);
         let _at_work = self.tables.at_work();
         let take = |huge| {
             let frame = self.tables.take_block(huge, order.get(), 0, false, &())?;
@@ -202,7 +200,7 @@ impl PageFrames<'_> {
         if let Some(frame) = last.and_then(take) {
             return Some(frame);
         }
-        (0..TRIES).map_while(|_| self.tables.fullest(order.get(), &place)).find_map(|huge| {
+        (0..TRIES).map_while(|_| self.tables.fullest(order.get())).find_map(|huge| {
             *last = Some(huge);
             take(huge)
         })

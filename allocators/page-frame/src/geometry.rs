@@ -5,6 +5,8 @@ use core::alloc::Layout;
 
 use strata_core::{ConfigError, FrameId, Order};
 
+use crate::index::{GROUP, PLANES};
+
 /// Frames of one row: the bits of one word.
 pub(crate) const ROW: u64 = 64;
 /// The order of a row.
@@ -150,9 +152,9 @@ pub(crate) const fn frame_at(row: usize, bit: u32) -> FrameId {
 ///
 /// ```text
 /// ┌──────────────┬──────────────┬───────────────┬─────────────┬──────────────┐
-/// │ rows         │ starts       │ entries       │ trees       │ head, slots  │
+/// │ rows         │ starts       │ entries       │ planes, 3   │ trees, head, │
 /// │ 1 bit a frame│ `checked`:   │ 2 bytes a huge│ 4 bytes a   │ 128 bytes    │
-/// │              │ 1 bit a frame│ frame         │ tree        │ each         │
+/// │              │ 1 bit a frame│ frame         │ frame       │ 128 bytes    │
 /// └──────────────┴──────────────┴───────────────┴─────────────┴──────────────┘
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -164,6 +166,8 @@ pub(crate) struct Plan {
     #[cfg(feature = "checked")]
     pub(crate) starts_at: usize,
     pub(crate) quads_at: usize,
+    pub(crate) planes: usize,
+    pub(crate) planes_at: usize,
     pub(crate) trees_at: usize,
     pub(crate) head_at: usize,
     pub(crate) slots_at: usize,
@@ -200,9 +204,12 @@ impl Plan {
         let starts_at = (rows * 8).next_multiple_of(LINE);
         let starts = if cfg!(feature = "checked") { rows * 8 } else { 0 };
         let quads_at = (starts_at + starts).next_multiple_of(LINE);
-        let trees_at = (quads_at + quads * 8).next_multiple_of(8);
-        let head_at = (trees_at + trees * 4).next_multiple_of(SLOT_ALIGN);
-        let slots_at = head_at + SLOT_WORDS * 8;
+        let planes = huge.div_ceil(GROUP) * PLANES;
+        let planes_at = quads_at + quads * 8;
+        let trees_at = planes_at + planes * 8;
+        let head_at = (trees_at + trees * 4).next_multiple_of(8);
+        let head_end = head_at + 2 * 8;
+        let slots_at = if locals == 0 { head_end } else { head_end.next_multiple_of(SLOT_ALIGN) };
         let len = slots_at + locals * SLOT_WORDS * 8;
         Ok(Self {
             huge,
@@ -212,6 +219,8 @@ impl Plan {
             #[cfg(feature = "checked")]
             starts_at,
             quads_at,
+            planes,
+            planes_at,
             trees_at,
             head_at,
             slots_at,

@@ -13,6 +13,7 @@ mod error;
 mod evacuate;
 mod frames;
 mod geometry;
+mod index;
 mod journal;
 mod local;
 #[cfg(all(test, strata_loom))]

@@ -365,11 +365,14 @@ impl<'a> Local<'a> {
     #[cold]
     fn refill_elsewhere(&self) -> Result<FrameId, Exhausted> {
         let tables = &self.frames.tables;
-        // What waits may make a huge frame free, or be the last there is.
+        // What waits may make a huge frame free, or be the last there is. Where it makes a full one
+        // nearly full, none is fuller.
+        let (waiting, bits) = self.slot.frees();
         self.flush_frees();
+        let last = tables.geometry.huge_of_row(waiting).0;
+        let last = (bits != 0 && tables.is_nearly_full(last) && self.fits(last)).then_some(last);
         let place = self.place();
-        for _ in 0..PICKS {
-            let Some(huge) = tables.pick(0, &place) else { break };
+        for huge in last.into_iter().chain((0..PICKS).map_while(|_| tables.pick(0, &place))) {
             if let Some((row, bits)) = tables.grab(huge, ROW, true, &self.slot) {
                 self.hold(huge);
                 return Ok(self.stock(row, bits));
@@ -380,6 +383,12 @@ impl<'a> Local<'a> {
         self.slot.record_block(frame, 0);
         tables.mark(frame, 1);
         Ok(frame)
+    }
+
+    /// Whether the tree of a huge frame is of the stock's class.
+    fn fits(&self, huge: usize) -> bool {
+        let tables = &self.frames.tables;
+        tables.tree(tables.geometry.tree_of(huge)).class() == self.class
     }
 
     /// Puts frames of a row that were taken for the stock into it, and takes one out.

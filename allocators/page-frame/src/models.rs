@@ -13,6 +13,7 @@ use strata_core::{FrameId, Order};
 use crate::entry::{HUGE, shift};
 use crate::frames::PageFrames;
 use crate::geometry::{Geometry, QUAD, SLOT_WORDS};
+use crate::index::{GROUP, PLANES};
 use crate::local::Local;
 use crate::tables::Tables;
 
@@ -23,6 +24,7 @@ const CELL: u64 = 32;
 struct Words {
     rows: Vec<AtomicU64>,
     quads: Vec<AtomicU64>,
+    planes: Vec<AtomicU64>,
     trees: Vec<AtomicU32>,
     undone: AtomicU64,
     slots: Vec<AtomicU64>,
@@ -50,6 +52,7 @@ impl Zone {
         let words = Box::new(Words {
             rows: zeroes(huge * geometry.huge_rows()),
             quads: zeroes(huge.div_ceil(QUAD)),
+            planes: zeroes(huge.div_ceil(GROUP) * PLANES),
             trees: (0..huge.div_ceil(QUAD)).map(|_| AtomicU32::new(0)).collect(),
             undone: AtomicU64::new(0),
             slots: zeroes(locals * SLOT_WORDS),
@@ -63,6 +66,7 @@ impl Zone {
             huge,
             rows: &long.rows,
             quads: &long.quads,
+            planes: &long.planes,
             trees: &long.trees,
             undone: &long.undone,
             slots: &long.slots,

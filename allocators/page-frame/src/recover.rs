@@ -202,7 +202,8 @@ impl Tables<'_> {
             let used = self.bits_of(huge);
             let mark = if self.entry(huge).is_huge() { HUGE } else { 0 };
             self.set_entry(huge, Entry(mark | used as u16));
-            sum = sum.wrapping_add(tree::change(0, used, self.capacity()));
+            sum = sum.wrapping_add(tree::change(0, used));
+            self.index(huge);
         }
         let class = self.tree(tree).class();
         self.trees[tree].store(tree::Tree(sum).with_class(class).0, Ordering::Relaxed);

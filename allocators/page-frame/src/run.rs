@@ -103,11 +103,6 @@ impl Tables<'_> {
                     at += tree_frames;
                     continue;
                 }
-                if word.full() as usize == self.huge_in(tree) {
-                    start = up(at + tree_frames)?;
-                    at = start;
-                    continue;
-                }
             }
             let entry = self.entry(huge);
             if entry.is_whole() || entry.used() == capacity {

@@ -1,10 +1,11 @@
 //! Where the next frames come from: the fullest huge frame that has room, by exact counts.
 //!
-//! A search reads the words of the trees, skips those that are empty or full, and compares the
-//! entries of the others four at a time. Of partly used huge frames at which no stock works the
-//! fullest wins; then free huge frames in the asker's last tree, in the tree that is used most and
-//! has no stock at work, in a free tree, and only then where others work. Zones of up to [`WINDOW`] trees are
-//! searched whole; larger ones window by window, and the first window that has room serves.
+//! Of partly used huge frames at which no stock works the fullest wins: the [index](crate::index)
+//! tells those with the least room, and their entries are compared. Where there is none, the words
+//! of trees tell where free huge frames are: first in the asker's last tree, then in the tree that
+//! is used most and has no stock at work, in a free tree, and only then where others work. Zones of
+//! up to [`WINDOW`] trees are searched whole; larger ones window by window, and the first window
+//! that has room serves.
 
 use strata_core::sync::{AtomicU64, Ordering};
 
@@ -55,9 +56,6 @@ impl Place<'_> {
 /// The best that a search has seen.
 #[derive(Default)]
 struct Best {
-    /// The fullest partly used huge frame, and its used frames.
-    partial: Option<usize>,
-    used: u16,
     /// The tree with free huge frames that is used most, and how that is rated.
     tree: Option<usize>,
     rating: u32,
@@ -89,11 +87,16 @@ impl Tables<'_> {
             let end = trees.min(start + WINDOW);
             // Beginning at home spreads those who ask over free trees.
             let middle = if step == 0 { home } else { start };
+            let huge = |tree: usize| self.first_huge(tree).min(self.huge);
             for fit in [Fit::Match, Fit::Convert, Fit::Borrow] {
+                let range = (huge(start), huge(middle), huge(end));
+                if let Some(huge) = self.pick_partial(order, fit, place, range) {
+                    return Some(huge);
+                }
                 let mut best = Best::default();
-                self.rate_all(middle..end, order, fit, place, &mut best);
-                self.rate_all(start..middle, order, fit, place, &mut best);
-                if let Some(huge) = best.partial.or_else(|| self.open(best.tree?, fit, place)) {
+                self.rate_all(middle..end, fit, place, &mut best);
+                self.rate_all(start..middle, fit, place, &mut best);
+                if let Some(huge) = best.tree.and_then(|tree| self.open(tree, fit, place)) {
                     return Some(huge);
                 }
             }
@@ -101,29 +104,49 @@ impl Tables<'_> {
         None
     }
 
-    /// The fullest partly used huge frame that has room for a block of `order`, whatever its class,
-    /// and at which no stock works.
-    pub(crate) fn fullest(&self, order: u8, place: &Place<'_>) -> Option<usize> {
-        let mut best = Best::default();
-        let place = Place { policy: crate::class::together, ..*place };
-        self.rate_all(0..self.trees.len(), order, Fit::Match, &place, &mut best);
-        best.partial
+    /// The fullest of all partly used huge frames that has room for a block of `order`, whatever its
+    /// class, and at which no stock works.
+    pub(crate) fn fullest(&self, order: u8) -> Option<usize> {
+        let limit = (self.capacity() - (1 << order)) as u16;
+        let (mut best, mut most) = (None, 0);
+        for (i, quad) in self.quads.iter().enumerate() {
+            // Relaxed: what is chosen is decided by a charge.
+            let quad = quad.load(Ordering::Relaxed);
+            let mut found = between(quad, most, limit);
+            while found != 0 {
+                let lane = found.trailing_zeros() as usize / 16;
+                found &= found - 1;
+                let used = Entry::of(quad, lane).used() as u16;
+                let huge = i * QUAD + lane;
+                if used > most && (order == 0 || self.scout(huge, order, 0).is_some()) {
+                    (best, most) = (Some(huge), used);
+                }
+            }
+        }
+        best
     }
 
     /// A huge frame of the tree where the last block was found.
     fn pick_near(&self, order: u8, place: &Place<'_>) -> Option<usize> {
         let tree = place.last_tree(self)?;
         let word = self.tree(tree);
-        let count = self.huge_in(tree) as u32;
-        if word.full() == count || place.fit(word.class()) != Fit::Match {
+        if place.fit(word.class()) != Fit::Match {
             return None;
         }
-        if !word.has_partial() {
-            return self.open(tree, Fit::Match, place);
+        let first = self.first_huge(tree);
+        let mut best = None;
+        for huge in first..first + self.huge_in(tree) {
+            let entry = self.entry(huge);
+            let fuller = best.is_none_or(|(used, _)| entry.used() > used);
+            if fuller
+                && !entry.is_taboo()
+                && entry.used() + (1 << order) <= self.capacity()
+                && (entry.used() == 0 || self.scout(huge, order, 0).is_some())
+            {
+                best = Some((entry.used(), huge));
+            }
         }
-        let mut best = Best::default();
-        self.rate_all(tree..tree + 1, order, Fit::Match, place, &mut best);
-        best.partial.or_else(|| self.open(best.tree?, Fit::Match, place))
+        best.map(|(_, huge)| huge)
     }
 
     /// Looks at neighbouring trees.
@@ -131,7 +154,6 @@ impl Tables<'_> {
     fn rate_all(
         &self,
         trees: core::ops::Range<usize>,
-        order: u8,
         fit: Fit,
         place: &Place<'_>,
         best: &mut Best,
@@ -140,23 +162,15 @@ impl Tables<'_> {
         for (word, tree) in self.trees[trees.clone()].iter().zip(trees) {
             // Relaxed: a hint.
             let word = Tree(word.load(Ordering::Relaxed));
-            if !word.is_full(all) {
-                self.rate(tree, word, order, fit, place, best);
+            if word.used() != all {
+                self.rate(tree, word, fit, place, best);
             }
         }
     }
 
     /// Looks at one tree.
     #[inline]
-    fn rate(
-        &self,
-        tree: usize,
-        word: Tree,
-        order: u8,
-        fit: Fit,
-        place: &Place<'_>,
-        best: &mut Best,
-    ) {
+    fn rate(&self, tree: usize, word: Tree, fit: Fit, place: &Place<'_>, best: &mut Best) {
         if word.used() == 0 {
             // Free trees take any class.
             if best.rating < FREE_TREE && fit == Fit::Match {
@@ -166,30 +180,10 @@ impl Tables<'_> {
             return;
         }
         let count = self.huge_in(tree) as u32;
-        if word.full() == count || place.fit(word.class()) != fit {
+        if word.used() >= count || place.fit(word.class()) != fit {
             return;
         }
-        if word.has_partial() {
-            let limit = (self.capacity() - (1 << order)) as u16;
-            let first = self.first_huge(tree);
-            for huge in (first..first + count as usize).step_by(QUAD) {
-                // Relaxed: what is chosen is decided by a charge.
-                let quad = self.quad(huge).load(Ordering::Relaxed);
-                let mut found = between(quad, best.used, limit);
-                while found != 0 {
-                    let lane = found.trailing_zeros() as usize / 16;
-                    found &= found - 1;
-                    let used = Entry::of(quad, lane).used() as u16;
-                    let candidate = huge + lane;
-                    if used > best.used && (order == 0 || self.scout(candidate, order, 0).is_some())
-                    {
-                        best.partial = Some(candidate);
-                        best.used = used;
-                    }
-                }
-            }
-        }
-        if word.used() < count && best.rating < NOBODY + word.used() {
+        if best.rating < NOBODY + word.used() {
             let own = place.last_tree(self) == Some(tree);
             let rating = match () {
                 () if own => OWN,

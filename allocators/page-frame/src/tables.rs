@@ -11,6 +11,7 @@ use crate::entry::{Entry, shift};
 #[cfg(not(strata_loom))]
 use crate::geometry::Plan;
 use crate::geometry::{Geometry, QUAD, bit_of, row_of};
+use crate::index::stage;
 use crate::row;
 use crate::tree::{self, Tree};
 
@@ -27,6 +28,7 @@ pub(crate) struct Tables<'m> {
     pub(crate) huge: usize,
     pub(crate) rows: &'m [AtomicU64],
     pub(crate) quads: &'m [AtomicU64],
+    pub(crate) planes: &'m [AtomicU64],
     pub(crate) trees: &'m [AtomicU32],
     /// Counts what claims undid: a search during which it moved saw less than there was.
     pub(crate) undone: &'m AtomicU64,
@@ -78,6 +80,7 @@ impl<'m> Tables<'m> {
             huge: plan.huge,
             rows: words(0, plan.rows),
             quads: words(plan.quads_at, plan.quads),
+            planes: words(plan.planes_at, plan.planes),
             // SAFETY: as for words above.
             trees: unsafe {
                 core::slice::from_raw_parts(base.add(plan.trees_at).cast().as_ptr(), plan.trees)
@@ -142,7 +145,7 @@ impl<'m> Tables<'m> {
             let next = word ^ u64::from(old.0 ^ new.0) << shift(huge);
             match quad.compare_exchange_weak(word, next, done, Ordering::Relaxed) {
                 Ok(_) => {
-                    self.note(huge, old.used(), new.used());
+                    self.note(huge, old, new);
                     return Ok(old);
                 }
                 Err(seen) => word = seen,
@@ -150,13 +153,25 @@ impl<'m> Tables<'m> {
         }
     }
 
-    /// Tells the tree of `huge` that its used frames went from `old` to `new`.
+    /// Tells the tree of `huge` and the index that its entry changed so.
     #[inline]
-    pub(crate) fn note(&self, huge: usize, old: u64, new: u64) {
-        let change = tree::change(old, new, self.capacity());
+    pub(crate) fn note(&self, huge: usize, old: Entry, new: Entry) {
+        let capacity = self.capacity();
+        if stage(capacity - old.used(), capacity) != stage(capacity - new.used(), capacity) {
+            self.note_slow(huge, old, new);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_slow(&self, huge: usize, old: Entry, new: Entry) {
+        let change = tree::change(old.used(), new.used());
         if change != 0 {
             // Relaxed: a sum that nothing rests on.
             self.trees[self.geometry.tree_of(huge)].fetch_add(change, Ordering::Relaxed);
+        }
+        if !old.is_held() && !new.is_held() {
+            self.index(huge);
         }
     }
 
@@ -180,9 +195,9 @@ impl<'m> Tables<'m> {
         // Release: its partners are the Acquire of `charge` and of whoever takes the huge frame
         // whole: they see the rows cleared.
         let word = self.quad(huge).fetch_sub(frames << shift(huge), Ordering::Release);
-        let used = Entry::of(word, huge).used();
-        debug_assert!(used >= frames, "a promise is taken back once");
-        self.note(huge, used, used - frames);
+        let entry = Entry::of(word, huge);
+        debug_assert!(entry.used() >= frames, "a promise is taken back once");
+        self.note(huge, entry, Entry(entry.0 - frames as u16));
     }
 
     /// As [`charge`](Self::charge), telling that several words will be taken.
@@ -197,9 +212,9 @@ impl<'m> Tables<'m> {
         let sum = u64::from(crate::entry::CLAIM) + refund;
         // Release: as in `discharge`.
         let word = self.quad(huge).fetch_sub(sum << shift(huge), Ordering::Release);
-        let used = Entry::of(word, huge).used();
-        debug_assert!(used >= refund, "a promise is taken back once");
-        self.note(huge, used, used - refund);
+        let entry = Entry::of(word, huge);
+        debug_assert!(entry.used() >= refund, "a promise is taken back once");
+        self.note(huge, entry, Entry(entry.0 - sum as u16));
     }
 
     /// Tells searches that frames which were taken came back without having been handed out.
@@ -238,6 +253,7 @@ impl<'m> Tables<'m> {
         let quad = self.quad(huge);
         if quad.load(Ordering::Relaxed) & held != 0 {
             quad.fetch_and(!held, Ordering::Relaxed);
+            self.index(huge);
         }
     }
 

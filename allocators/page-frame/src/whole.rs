@@ -50,7 +50,13 @@ impl Tables<'_> {
             // seen clear, and what the last owners did to the frames happened before.
             let next = word & !mask | busy;
             match quad.compare_exchange_weak(word, next, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    if word & mask != 0 {
+                        // No stock works there any more.
+                        (huge..huge + count).for_each(|huge| self.index(huge));
+                    }
+                    return Ok(());
+                }
                 Err(seen) => word = seen,
             }
         }
@@ -64,7 +70,7 @@ impl Tables<'_> {
         let turn = self.each(BUSY ^ HUGE, huge, count);
         // Release: its partner is the Acquire of whoever splits or frees these.
         self.quad(huge).fetch_xor(turn, Ordering::Release);
-        self.note_whole(huge, count, tree::change(0, self.capacity(), self.capacity()));
+        self.note_whole(huge, count, tree::change(0, 1));
     }
 
     /// Gives back huge frames that are BUSY and whose rows are clear.
@@ -114,7 +120,7 @@ impl Tables<'_> {
     pub(crate) fn clear_whole(&self, huge: usize, count: usize) {
         self.write_rows(huge, count, 0);
         self.end_whole(huge, count);
-        self.note_whole(huge, count, tree::change(self.capacity(), 0, self.capacity()));
+        self.note_whole(huge, count, tree::change(1, 0));
     }
 
     /// What is wrong with freeing these as whole huge frames.
@@ -150,7 +156,12 @@ impl Tables<'_> {
             let full = entry.used() == capacity && !entry.is_whole() && !entry.in_flight();
             full.then_some(Entry(HUGE | capacity as u16))
         });
-        merged.map(drop).map_err(|_| FreeError::WrongOrder)
+        let entry = merged.map_err(|_| FreeError::WrongOrder)?;
+        if entry.is_held() {
+            // Whoever holds it does not bring the index up to date any more.
+            self.index(huge);
+        }
+        Ok(())
     }
 
     #[inline]

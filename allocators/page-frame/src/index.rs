@@ -1,0 +1,172 @@
+//! Which huge frames are partly used, by how little is free in them: a bit each in three planes.
+//!
+//! | plane | free frames |
+//! |---|---|
+//! | 0 | 1 to 8 |
+//! | 1 | 9 to 64 |
+//! | 2 | more, but not all |
+//!
+//! The three words of 64 huge frames lie side by side. A bit is brought up to date when a change of
+//! the entry moves it to another plane; while a stock works at a huge frame its bits are left alone,
+//! for nobody else looks there, and brought up to date when it leaves. Like the words of trees this
+//! is a hint: a thread that stopped for ever may leave a bit wrong, and searches read the entry.
+
+use strata_core::sync::{AtomicU64, Ordering};
+
+use crate::class::Fit;
+use crate::entry::Entry;
+use crate::search::Place;
+use crate::tables::Tables;
+
+/// How many planes there are.
+pub(crate) const PLANES: usize = 3;
+/// Huge frames of one word.
+pub(crate) const GROUP: usize = 64;
+
+/// Candidates that are compared before the fullest is taken.
+const COMPARED: usize = 64;
+
+/// How far a huge frame with so many free frames is from full: 0 full, 1 to 3 in planes 0 to 2, 4
+/// all free. Changes within a stage concern nobody.
+#[inline]
+pub(crate) const fn stage(free: u64, capacity: u64) -> u8 {
+    (free > 0) as u8
+        + (free > 8 || free == capacity) as u8
+        + (free > 64 || free == capacity) as u8
+        + (free == capacity) as u8
+}
+
+/// The plane of a huge frame with so many free frames.
+#[inline]
+pub(crate) const fn plane(free: u64, capacity: u64) -> Option<usize> {
+    match stage(free, capacity) {
+        stage @ 1..=3 => Some(stage as usize - 1),
+        _ => None,
+    }
+}
+
+/// The first plane in which a block of `order` may be found.
+const fn first_plane(order: u8) -> usize {
+    match order {
+        0..=3 => 0,
+        4..=6 => 1,
+        _ => 2,
+    }
+}
+
+impl Tables<'_> {
+    #[inline]
+    fn plane_of(&self, entry: Entry) -> Option<usize> {
+        if entry.is_whole() { None } else { plane(self.capacity() - entry.used(), self.capacity()) }
+    }
+
+    fn planes(&self, huge: usize) -> &[AtomicU64] {
+        let first = huge / GROUP * PLANES;
+        &self.planes[first..first + PLANES]
+    }
+
+    /// Whether a huge frame is among those with the least room, and no stock works there.
+    pub(crate) fn is_nearly_full(&self, huge: usize) -> bool {
+        let entry = self.entry(huge);
+        !entry.is_taboo() && self.plane_of(entry) == Some(0)
+    }
+
+    /// Brings the bits of a huge frame up to date.
+    ///
+    /// Whoever finds that the entry has moved on since he read it begins anew: the last one to write
+    /// has seen the last entry.
+    #[cold]
+    pub(crate) fn index(&self, huge: usize) {
+        let bit = 1 << (huge % GROUP);
+        loop {
+            let wanted = self.plane_of(self.entry(huge));
+            for (i, plane) in self.planes(huge).iter().enumerate() {
+                // Relaxed: a look. AcqRel: the entry is read again after this, not before.
+                let is = plane.load(Ordering::Relaxed) & bit != 0;
+                match wanted == Some(i) {
+                    true if !is => drop(plane.fetch_or(bit, Ordering::AcqRel)),
+                    false if is => drop(plane.fetch_and(!bit, Ordering::AcqRel)),
+                    _ => {}
+                }
+            }
+            if self.plane_of(self.entry(huge)) == wanted {
+                return;
+            }
+        }
+    }
+
+    /// Whether the bits of a huge frame are what its entry says. Nobody is at work.
+    pub(crate) fn is_indexed(&self, huge: usize) -> bool {
+        let wanted = self.plane_of(self.entry(huge));
+        let is = |plane: &AtomicU64| plane.load(Ordering::Relaxed) >> (huge % GROUP) & 1 == 1;
+        self.planes(huge).iter().enumerate().all(|(i, plane)| is(plane) == (wanted == Some(i)))
+    }
+
+    /// The fullest of the first partly used huge frames, from the plane with the least room on, in
+    /// trees that fit so, with room for a block of `order`. From `from` to `end`, in huge frames,
+    /// the former a multiple of [`GROUP`], first from `middle` on.
+    pub(crate) fn pick_partial(
+        &self,
+        order: u8,
+        fit: Fit,
+        place: &Place<'_>,
+        (from, middle, end): (usize, usize, usize),
+    ) -> Option<usize> {
+        let (from, middle, end) = (from / GROUP, middle / GROUP, end.div_ceil(GROUP));
+        for plane in first_plane(order)..PLANES {
+            let (mut best, mut compared) = (None, 0);
+            for group in (middle..end).chain(from..middle) {
+                // Relaxed: what is chosen is decided by a charge.
+                let mut bits = self.planes[group * PLANES + plane].load(Ordering::Relaxed);
+                while bits != 0 {
+                    let huge = group * GROUP + bits.trailing_zeros() as usize;
+                    bits &= bits - 1;
+                    let Some(used) = self.suits(huge, order, fit, place) else { continue };
+                    if best.is_none_or(|(most, _)| used > most) {
+                        best = Some((used, huge));
+                    }
+                    compared += 1;
+                    if compared == COMPARED {
+                        bits = 0;
+                    }
+                }
+                if compared == COMPARED {
+                    break;
+                }
+            }
+            if let Some((_, huge)) = best {
+                return Some(huge);
+            }
+        }
+        None
+    }
+
+    /// The used frames of a huge frame in which a block of `order` can be taken.
+    #[inline]
+    fn suits(&self, huge: usize, order: u8, fit: Fit, place: &Place<'_>) -> Option<u64> {
+        let entry = self.entry(huge);
+        if entry.is_taboo() || entry.used() == 0 || entry.used() + (1 << order) > self.capacity() {
+            return None;
+        }
+        let tree = self.tree(self.geometry.tree_of(huge));
+        let room =
+            place.fit(tree.class()) == fit && (order == 0 || self.scout(huge, order, 0).is_some());
+        room.then_some(entry.used())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn planes_part_what_is_partly_used() {
+        let of = |free| plane(free, 512);
+        assert_eq!([of(0), of(512)], [None, None]);
+        assert_eq!(
+            [of(1), of(8), of(9), of(64), of(65), of(511)].map(Option::unwrap),
+            [0, 0, 1, 1, 2, 2]
+        );
+        assert_eq!([plane(63, 64), plane(64, 64)], [Some(1), None]);
+    }
+}
