@@ -9,7 +9,8 @@
 //! The three words of 64 huge frames lie side by side. A bit is brought up to date when a change of
 //! the entry moves it to another plane; while a stock works at a huge frame its bits are left alone,
 //! for nobody else looks there, and brought up to date when it leaves. Like the words of trees this
-//! is a hint: a thread that stopped for ever may leave a bit wrong, and searches read the entry.
+//! is a hint: two changes at once, or a thread that stopped for ever, may leave a bit wrong until the
+//! next change. Searches read the entry, and look at all entries before they give up.
 
 use strata_core::sync::{AtomicU64, Ordering};
 
@@ -24,7 +25,7 @@ pub(crate) const PLANES: usize = 3;
 pub(crate) const GROUP: usize = 64;
 
 /// Candidates that are compared before the fullest is taken.
-const COMPARED: usize = 64;
+const COMPARED: usize = 32;
 
 /// How far a huge frame with so many free frames is from full: 0 full, 1 to 3 in planes 0 to 2, 4
 /// all free. Changes within a stage concern nobody.
@@ -73,15 +74,16 @@ impl Tables<'_> {
 
     /// Brings the bits of a huge frame up to date.
     ///
-    /// Whoever finds that the entry has moved on since he read it begins anew: the last one to write
-    /// has seen the last entry.
+    /// Whoever finds that the entry has moved on since he read it begins anew, so that the last one to
+    /// write has seen the last entry, if his processor orders his accesses so: no ordering that costs
+    /// anything is asked for.
     #[cold]
     pub(crate) fn index(&self, huge: usize) {
         let bit = 1 << (huge % GROUP);
         loop {
             let wanted = self.plane_of(self.entry(huge));
             for (i, plane) in self.planes(huge).iter().enumerate() {
-                // Relaxed: a look. AcqRel: the entry is read again after this, not before.
+                // Relaxed: a look; AcqRel: no partner is relied on, see above.
                 let is = plane.load(Ordering::Relaxed) & bit != 0;
                 match wanted == Some(i) {
                     true if !is => drop(plane.fetch_or(bit, Ordering::AcqRel)),

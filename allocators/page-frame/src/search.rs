@@ -112,16 +112,7 @@ impl Tables<'_> {
         for (i, quad) in self.quads.iter().enumerate() {
             // Relaxed: what is chosen is decided by a charge.
             let quad = quad.load(Ordering::Relaxed);
-            let mut found = between(quad, most, limit);
-            while found != 0 {
-                let lane = found.trailing_zeros() as usize / 16;
-                found &= found - 1;
-                let used = Entry::of(quad, lane).used() as u16;
-                let huge = i * QUAD + lane;
-                if used > most && (order == 0 || self.scout(huge, order, 0).is_some()) {
-                    (best, most) = (Some(huge), used);
-                }
-            }
+            self.fuller(i * QUAD, quad, order, limit, (&mut best, &mut most));
         }
         best
     }
@@ -133,20 +124,42 @@ impl Tables<'_> {
         if place.fit(word.class()) != Fit::Match {
             return None;
         }
-        let first = self.first_huge(tree);
-        let mut best = None;
-        for huge in first..first + self.huge_in(tree) {
-            let entry = self.entry(huge);
-            let fuller = best.is_none_or(|(used, _)| entry.used() > used);
-            if fuller
-                && !entry.is_taboo()
-                && entry.used() + (1 << order) <= self.capacity()
-                && (entry.used() == 0 || self.scout(huge, order, 0).is_some())
-            {
-                best = Some((entry.used(), huge));
+        let limit = (self.capacity() - (1 << order)) as u16;
+        let (mut free, mut best, mut most) = (None, None, 0);
+        for huge in (self.first_huge(tree)..).step_by(QUAD).take(self.huge_in(tree).div_ceil(QUAD))
+        {
+            // Relaxed: what is chosen is decided by a charge.
+            let quad = self.quad(huge).load(Ordering::Relaxed);
+            let zero = free_lanes(quad);
+            if zero != 0 && free.is_none() {
+                let lane = zero.trailing_zeros() as usize / 16;
+                free = (huge + lane < self.huge).then_some(huge + lane);
+            }
+            self.fuller(huge, quad, order, limit, (&mut best, &mut most));
+        }
+        best.or(free)
+    }
+
+    /// Keeps the fullest with room of what was found before and a word of entries.
+    #[inline]
+    fn fuller(
+        &self,
+        first: usize,
+        quad: u64,
+        order: u8,
+        limit: u16,
+        (best, most): (&mut Option<usize>, &mut u16),
+    ) {
+        let mut found = between(quad, *most, limit);
+        while found != 0 {
+            let lane = found.trailing_zeros() as usize / 16;
+            found &= found - 1;
+            let used = Entry::of(quad, lane).used() as u16;
+            let huge = first + lane;
+            if used > *most && (order == 0 || self.scout(huge, order, 0).is_some()) {
+                (*best, *most) = (Some(huge), used);
             }
         }
-        best.map(|(_, huge)| huge)
     }
 
     /// Looks at neighbouring trees.

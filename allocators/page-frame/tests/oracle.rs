@@ -225,7 +225,7 @@ fn play(frames: u64, geometry: Geometry, calls: &[Call]) {
             game.play(call);
             let used = game.taken.iter().filter(|taken| **taken).count() as u64;
             let checked = zone.validate().unwrap_or_else(|broken| panic!("{call:?}: {broken}"));
-            assert_eq!(checked.taken, used, "after {call:?}");
+            assert_eq!((checked.taken, checked.misplaced), (used, 0), "after {call:?}");
         }
         for local in &game.locals {
             local.drain();

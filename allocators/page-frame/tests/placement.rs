@@ -8,7 +8,7 @@ use common::{Random, order, zone};
 use strata_core::{FrameId, Order};
 use strata_page_frame::{Candidate, Class, Fit, Geometry, PageFrames};
 
-const HUGE: u64 = 64;
+const HUGE: u64 = 32;
 const FRAMES: u64 = HUGE * 512;
 
 /// Takes random frames until `percent` of the zone are taken.
