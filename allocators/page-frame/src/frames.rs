@@ -1,18 +1,13 @@
 //! The allocator: what a caller sees of it, without stocks.
 
-use core::alloc::Layout;
 use core::fmt;
-#[cfg(not(strata_loom))]
-use core::mem::MaybeUninit;
-#[cfg(not(strata_loom))]
-use core::ptr::NonNull;
 
-use strata_core::sync::{AtomicU64, Ordering};
-use strata_core::{ConfigError, Exhausted, FrameId, Order};
+use strata_core::sync::AtomicU64;
+use strata_core::{Exhausted, FrameId, Order};
 
-use crate::class::{CLASSES, Class, Policy, separate};
+use crate::class::{CLASSES, Class, Policy};
 use crate::error::{ClaimError, FreeError};
-use crate::geometry::{Geometry, Plan, ROW, row_of};
+use crate::geometry::Geometry;
 use crate::journal::Journal;
 use crate::local::Local;
 use crate::run::Queue;
@@ -72,90 +67,6 @@ pub(crate) struct Shared {
 }
 
 impl<'m> PageFrames<'m> {
-    /// Length and alignment of the metadata of `frames` frames and `locals` locals.
-    ///
-    /// # Errors
-    ///
-    /// For no frames, more than 2^44 of them, or more than 2^16 locals.
-    ///
-    /// ```
-    /// use strata_page_frame::{Geometry, PageFrames};
-    /// // 1 GiB of 4 KiB frames: at most 67 bytes for each 2 MiB.
-    /// let layout = PageFrames::metadata_layout(1 << 18, 0, Geometry::DEFAULT)?;
-    /// # #[cfg(not(feature = "checked"))]
-    /// assert!(layout.size() <= 67 * 512);
-    /// # Ok::<(), strata_core::ConfigError>(())
-    /// ```
-    pub const fn metadata_layout(
-        frames: u64,
-        locals: usize,
-        geometry: Geometry,
-    ) -> Result<Layout, ConfigError> {
-        match Plan::new(frames, locals, geometry) {
-            Ok(plan) => Ok(plan.layout()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// An allocator whose frames are all free. Clears the metadata; the first aligned place in
-    /// `metadata` is used.
-    ///
-    /// # Errors
-    ///
-    /// As [`metadata_layout`](Self::metadata_layout), and where `metadata` is too short.
-    #[cfg(not(strata_loom))]
-    pub fn new(
-        frames: u64,
-        locals: usize,
-        geometry: Geometry,
-        metadata: &'m mut [MaybeUninit<u8>],
-    ) -> Result<Self, ConfigError> {
-        let layout = Self::metadata_layout(frames, locals, geometry)?;
-        let skipped = strata_core::align::padding(metadata.as_ptr().addr(), layout.align());
-        let len = metadata.len();
-        let Some(place) = metadata.get_mut(skipped..) else {
-            return Err(ConfigError::new("metadata", len, "must be long enough to be aligned"));
-        };
-        let used = place.len().min(layout.size());
-        place[..used].fill(MaybeUninit::new(0));
-        let place = NonNull::from(&mut place[..used]);
-        let bytes = NonNull::slice_from_raw_parts(place.cast::<u8>(), used);
-        // SAFETY: 1. and 2. initialised above, and borrowed for 'm. 3. cleared above.
-        unsafe { Self::from_zeroed(frames, locals, geometry, bytes) }
-    }
-
-    /// An allocator whose frames are all free, over metadata that is zero already, such as fresh
-    /// pages of the system. Nothing of it is touched, unless the zone does not end with a huge
-    /// frame: then the words of its last huge frame are.
-    ///
-    /// # Errors
-    ///
-    /// As [`metadata_layout`](Self::metadata_layout), and where `metadata` is too short or not
-    /// aligned.
-    ///
-    /// # Safety
-    ///
-    /// 1. `metadata` is valid for reads and writes during `'m`.
-    /// 2. During `'m` it is reached through this allocator only.
-    /// 3. It is zero.
-    #[cfg(not(strata_loom))]
-    pub unsafe fn from_zeroed(
-        frames: u64,
-        locals: usize,
-        geometry: Geometry,
-        metadata: NonNull<[u8]>,
-    ) -> Result<Self, ConfigError> {
-        // SAFETY: 1. and 2. of this function; zero is initialised (3.).
-        let tables = unsafe { Tables::over(frames, locals, geometry, metadata)? };
-        Ok(Self::fresh(tables))
-    }
-
-    /// An allocator over tables that are all zero.
-    pub(crate) fn fresh(tables: Tables<'m>) -> Self {
-        tables.close_end();
-        Self { tables, policy: separate, shared: Shared::default() }
-    }
-
     /// With another policy for classes than [`separate`].
     #[must_use]
     pub fn with_policy(self, policy: Policy) -> Self {
@@ -228,33 +139,6 @@ impl<'m> PageFrames<'m> {
         Ok(frame)
     }
 
-    /// Takes blocks of `order` until `out` is full or none is left, and answers how many.
-    pub fn alloc_bulk(&self, order: Order, out: &mut [FrameId]) -> usize {
-        let place = self.place(Class::MOVABLE);
-        let mut taken = 0;
-        if order.get() == 0 {
-            while taken < out.len() {
-                let _at_work = self.tables.at_work();
-                let Some((row, mut bits)) = self.grab_anywhere(&place, out.len() - taken) else {
-                    break;
-                };
-                while bits != 0 {
-                    let frame = crate::geometry::frame_at(row, bits.trailing_zeros());
-                    self.tables.mark(frame, 1);
-                    out[taken] = frame;
-                    taken += 1;
-                    bits &= bits - 1;
-                }
-            }
-        }
-        while taken < out.len() {
-            let Ok(frame) = self.alloc(order) else { break };
-            out[taken] = frame;
-            taken += 1;
-        }
-        taken
-    }
-
     /// Gives back a block that was taken with this order.
     ///
     /// # Errors
@@ -278,72 +162,6 @@ impl<'m> PageFrames<'m> {
         let _at_work = self.tables.at_work();
         self.tables.unmark(start, frames)?;
         self.tables.free_range(start.0, end, false)
-    }
-
-    /// Gives back blocks of one order; those of order 0 that lie in one row and follow one another
-    /// in `blocks` cost as much as one.
-    ///
-    /// # Errors
-    ///
-    /// With how many of the first were given back, where the next cannot be.
-    pub fn free_bulk(&self, blocks: &[FrameId], order: Order) -> Result<(), (usize, FreeError)> {
-        let mut done = 0;
-        while done < blocks.len() {
-            let count = if order.get() == 0 { self.row_mates(&blocks[done..]) } else { 0 };
-            if count > 1 && self.free_row(&blocks[done..done + count]) {
-                done += count;
-                continue;
-            }
-            // One by one: alone in its row, or not all right, and then it tells which.
-            for block in &blocks[done..done + count.max(1)] {
-                self.free(*block, order).map_err(|error| (done, error))?;
-                done += 1;
-            }
-        }
-        Ok(())
-    }
-
-    /// Splits a block into blocks of a lower order, which are then freed one by one. Where the block
-    /// is one or more huge frames, one exchange for each.
-    ///
-    /// # Errors
-    ///
-    /// Where no such block is taken, or `into` is not lower.
-    pub fn split(&self, frame: FrameId, order: Order, into: Order) -> Result<(), FreeError> {
-        self.check_block(frame, order)?;
-        if into >= order {
-            return Err(FreeError::WrongOrder);
-        }
-        let _at_work = self.tables.at_work();
-        self.tables.check_marked(frame, order.frames())?;
-        let huge = self.geometry().huge_order();
-        if order >= huge {
-            if into < huge {
-                let first = self.geometry().huge_of(frame.0);
-                for huge in first..first + (order.frames() >> huge.get()) as usize {
-                    self.tables.split_whole(huge)?;
-                }
-            }
-        } else if !(frame.0..frame.0 + order.frames()).all(|frame| self.tables.is_taken(frame)) {
-            return Err(FreeError::DoubleFree);
-        }
-        self.tables.mark_each(frame, order.frames(), into.frames());
-        Ok(())
-    }
-
-    /// Makes one block of a huge frame all of whose frames the caller has, in whatever blocks.
-    /// One exchange.
-    ///
-    /// # Errors
-    ///
-    /// Where one of its frames is free, or it is a whole block already.
-    pub fn merge(&self, frame: FrameId) -> Result<(), FreeError> {
-        let order = self.geometry().huge_order();
-        self.check_block(frame, order)?;
-        let _at_work = self.tables.at_work();
-        self.tables.merge_whole(self.geometry().huge_of(frame.0))?;
-        self.tables.mark_each(frame, order.frames(), order.frames());
-        Ok(())
     }
 
     /// The stock of local `index`, for one owner at a time; `None` while it has one, or where there
@@ -400,27 +218,6 @@ impl<'m> PageFrames<'m> {
         }
         self.tables.free_range(frame.0, frame.0 + (1 << order), false)
     }
-
-    /// How many of the first of `blocks` lie in one row, each in it once.
-    fn row_mates(&self, blocks: &[FrameId]) -> usize {
-        let mut seen = 0u64;
-        let mate = |frame: &&FrameId| {
-            let bit = 1u64 << (frame.0 % ROW);
-            let new = row_of(frame.0) == row_of(blocks[0].0) && seen & bit == 0;
-            seen |= bit;
-            new && frame.0 < self.frames()
-        };
-        blocks.iter().take_while(mate).count()
-    }
-
-    /// Gives back different frames of one row, if all are taken.
-    fn free_row(&self, frames: &[FrameId]) -> bool {
-        if cfg!(feature = "checked") {
-            return false;
-        }
-        let bits = frames.iter().fold(0, |bits, frame| bits | 1 << (frame.0 % ROW));
-        self.tables.free_bits(row_of(frames[0].0), bits).is_ok()
-    }
 }
 
 impl fmt::Debug for PageFrames<'_> {
@@ -439,41 +236,6 @@ impl PageFrames<'_> {
         let used = |huge: usize| self.tables.entry(huge).used();
         self.tables.huge as u64 * self.tables.capacity()
             - (0..self.tables.huge).map(used).sum::<u64>()
-    }
-
-    /// Frames that [`offline`](Self::offline) took out of use.
-    pub fn offline_frames(&self) -> u64 {
-        // Relaxed: a reading.
-        self.shared.offline.load(Ordering::Relaxed)
-    }
-
-    /// Takes frames out of use: memory that goes away, or must not be touched.
-    ///
-    /// # Errors
-    ///
-    /// With the first frame that is taken; nothing changed.
-    pub fn offline(&self, start: FrameId, frames: u64) -> Result<(), ClaimError> {
-        self.alloc_at(start, frames)?;
-        self.shared.offline.fetch_add(frames, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Takes back into use what [`offline`](Self::offline) took out, whole or in parts.
-    ///
-    /// # Errors
-    ///
-    /// Where one of the frames is free.
-    pub fn online(&self, start: FrameId, frames: u64) -> Result<(), FreeError> {
-        let end = self.end_of(start, frames).ok_or(FreeError::OutOfRange)?;
-        let _at_work = self.tables.at_work();
-        self.tables.unmark_quietly(start, frames);
-        let freed = self.tables.free_range(start.0, end, true);
-        if freed.is_err() && self.tables.is_taken(start.0) {
-            self.tables.mark(start, frames);
-        }
-        freed?;
-        self.shared.offline.fetch_sub(frames, Ordering::Relaxed);
-        Ok(())
     }
 
     /// Tells a journal and takes a run.

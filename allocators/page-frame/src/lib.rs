@@ -5,6 +5,8 @@
 extern crate std;
 
 mod block;
+mod bulk;
+mod change;
 mod check;
 mod checked;
 pub mod class;
@@ -23,6 +25,7 @@ mod recover;
 mod row;
 mod run;
 mod search;
+mod setup;
 mod slot;
 mod stats;
 mod tables;
