@@ -67,7 +67,7 @@ pub(crate) struct Shared {
 }
 
 impl<'m> PageFrames<'m> {
-    /// With another policy for classes than [`separate`].
+    /// With another policy for classes than [`separate`](crate::separate).
     #[must_use]
     pub fn with_policy(self, policy: Policy) -> Self {
         Self { policy, ..self }
