@@ -77,7 +77,6 @@ impl Tables<'_> {
     /// Whoever finds that the entry has moved on since he read it begins anew, so that the last one to
     /// write has seen the last entry, if his processor orders his accesses so: no ordering that costs
     /// anything is asked for.
-    #[cold]
     pub(crate) fn index(&self, huge: usize) {
         let bit = 1 << (huge % GROUP);
         loop {

@@ -19,8 +19,8 @@ use crate::tree::Tree;
 pub(crate) const WINDOW: usize = 1024;
 
 /// Orders from here on look into the tree of their last block before they search: a huge frame has
-/// few of them.
-const NEAR_ORDER: u8 = 4;
+/// fewer of them, so that they would search more often.
+const NEAR_ORDER: u8 = 1;
 
 /// Trees near the last one that are compared for a free huge frame.
 const NEAR: usize = 16;

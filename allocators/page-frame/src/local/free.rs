@@ -118,7 +118,16 @@ impl Local<'_> {
     }
 
     /// Whether this stock has a frame of a block.
+    #[inline]
     fn stocks_any(&self, frame: FrameId, order: Order) -> bool {
+        // Hand and parts are of one row, what waits is of another.
+        let (stock, waiting) = (self.slot.hand().row(), self.slot.frees().0);
+        let rows = row_of(frame.0)..=row_of(frame.0 + order.frames() - 1);
+        (rows.contains(&stock) || rows.contains(&waiting)) && self.stocks_any_slow(frame, order)
+    }
+
+    #[cold]
+    fn stocks_any_slow(&self, frame: FrameId, order: Order) -> bool {
         let end = frame.0 + order.frames();
         let meets = |row: usize, bits: u64| {
             let start = row as u64 * ROW;

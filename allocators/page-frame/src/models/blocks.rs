@@ -27,6 +27,19 @@ fn a_freed_block_comes_with_what_its_owner_did() {
 }
 
 #[test]
+fn a_block_may_be_taken_before_its_free_has_ended() {
+    explore(|| {
+        // The charge is paid by the second row, so that the bits alone hand the block on.
+        let zone = Zone::new(7, 1, 0).taken(0, UPPER).shared();
+        let block = zone.take(0, 5).unwrap();
+        let other = beside(&zone, move |zone| zone.give(block));
+        assert!(zone.take(0, 5).is_some());
+        other.join().unwrap();
+        zone.settle(64);
+    });
+}
+
+#[test]
 fn blocks_of_two_rows_are_won_whole_or_not_at_all() {
     explore(|| {
         // Four rows, the last of which is taken: one block of two rows, and a row.
