@@ -106,9 +106,8 @@ fn the_steps_of_each_path_are_those_that_are_stated() {
                 assert!(local.alloc(ONE).is_err());
             };
             let longest = steps_of(full, fails);
-            // Each tree three times, each entry twice and its rows once, each local's words.
-            let (trees, rows) = (huge / QUAD, huge);
-            let stated = 3 * trees + 2 * huge + rows + 20 + 30;
+            let (trees, rows, groups, locals) = (huge / QUAD, huge, huge.div_ceil(GROUP), 1);
+            let stated = 3 * trees + 9 * groups + 2 * huge + rows + 6 * locals + 50;
             assert!(longest <= stated, "{longest} steps, stated {stated}");
         }
     });
