@@ -220,6 +220,8 @@ impl<'m> PageFrames<'m> {
     }
 }
 
+static_assertions::assert_impl_all!(PageFrames<'static>: Send, Sync);
+
 impl fmt::Debug for PageFrames<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PageFrames")

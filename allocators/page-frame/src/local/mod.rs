@@ -231,3 +231,6 @@ impl fmt::Debug for Local<'_> {
             .finish_non_exhaustive()
     }
 }
+
+static_assertions::assert_impl_all!(Local<'static>: Send);
+static_assertions::assert_not_impl_any!(Local<'static>: Sync);
