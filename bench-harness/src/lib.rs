@@ -7,6 +7,7 @@
 //! - [`script`]: a trace made ready for replay; [`child`]: the process that replays it.
 //! - kernel: workloads written in Rust, for times that a replay's overhead would hide.
 //! - scaling: what threads that share nothing cost one another.
+//! - [`frames`]: frame allocators, which have workloads of their own.
 //! - [`run`]: the parent: which children, in which order, and what they say.
 //! - [`check`]: the judge of a checked replay.
 //! - [`results`]: rows with a versioned schema; [`report`]: the page made from them.
@@ -17,6 +18,7 @@ pub mod child;
 mod cli;
 pub mod error;
 mod footprint;
+pub mod frames;
 pub mod heap;
 mod kernel;
 mod main_macro;
@@ -31,5 +33,5 @@ mod shared;
 pub mod subject;
 pub mod trace;
 
-pub use cli::command;
+pub use cli::{command, command_with_frames};
 pub use record::Recorder;

@@ -6,7 +6,8 @@
 /// and gives the whole command with that allocator among the subjects. Any other constant needs its
 /// type and a name: `main!("my-alloc", MyAlloc, MyAlloc::new())`. A type that implements
 /// [`Subject`](crate::subject::Subject), with hooks, is given as
-/// `main!(subject MyAlloc, MyAlloc::new())`. Without arguments the subjects are those that
+/// `main!(subject MyAlloc, MyAlloc::new())`, and one that implements
+/// [`FrameSubject`](crate::frames::FrameSubject) as `main!(frames MyFrames)`. Without arguments the subjects are those that
 /// strata-bench itself links.
 ///
 /// The executable's global allocator is the harness's own heap, never the subject, so that what is
@@ -36,6 +37,20 @@ macro_rules! main {
 
         fn main() -> ::std::process::ExitCode {
             $crate::command(&$crate::subject::linked(), $crate::results::Mode::Explicit)
+        }
+    };
+    (frames $type:ty) => {
+        #[global_allocator]
+        static HARNESS_HEAP: $crate::heap::HarnessHeap = $crate::heap::HarnessHeap::new();
+
+        fn main() -> ::std::process::ExitCode {
+            let mut frames = $crate::frames::linked();
+            frames.push($crate::frames::Entry::of::<$type>());
+            $crate::command_with_frames(
+                &$crate::subject::linked(),
+                $crate::results::Mode::Explicit,
+                &frames,
+            )
         }
     };
     (subject $type:ty, $value:expr) => {

@@ -5,7 +5,7 @@
 //! the passes (`pass`), and says on its `channel` where it stands.
 
 pub(crate) mod channel;
-mod clock;
+pub(crate) mod clock;
 pub(crate) mod control;
 pub(crate) mod history;
 mod pass;

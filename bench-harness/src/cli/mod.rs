@@ -3,6 +3,7 @@
 mod compare;
 mod files;
 mod footprint;
+mod frames;
 mod replay;
 mod run;
 mod scaling;
@@ -34,6 +35,8 @@ enum Command {
     Footprint(footprint::Args),
     /// Measure what threads that share no block cost one another, against fixed gates.
     Scaling(scaling::Args),
+    /// Measure frame allocators: time, scaling, whole huge frames, and frames handed out twice.
+    Frames(frames::Args),
     /// Replay one workload on one subject.
     Replay(replay::Args),
     /// Draw the heap of one subject at one place of a workload, as SVG.
@@ -54,6 +57,15 @@ enum Command {
 
 /// The whole command, with the subjects that the executable links; for [`main!`](crate::main).
 pub fn command(subjects: &[Entry], mode: Mode) -> ExitCode {
+    command_with_frames(subjects, mode, &crate::frames::linked())
+}
+
+/// [`command`], with the frame allocators that `frames` measures.
+pub fn command_with_frames(
+    subjects: &[Entry],
+    mode: Mode,
+    frame_subjects: &[crate::frames::Entry],
+) -> ExitCode {
     let mut words = std::env::args().skip(1);
     match words.next().as_deref() {
         Some(ASK) => return answer(subjects, mode),
@@ -71,6 +83,7 @@ pub fn command(subjects: &[Entry], mode: Mode) -> ExitCode {
         Command::Record(args) => crate::record::main(args),
         Command::Footprint(args) => footprint::main(&args),
         Command::Scaling(args) => scaling::main(&args),
+        Command::Frames(args) => frames::main(&args, frame_subjects),
         Command::Convert(args) => files::convert_main(&args),
         Command::Replay(args) => replay::main(&args),
         Command::Map(args) => replay::map_main(&args),

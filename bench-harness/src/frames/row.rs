@@ -1,0 +1,107 @@
+//! What is told of one allocator in one workload.
+
+use super::job::{Map, Overlap, Workload};
+use crate::results::{Interval, LatencyBand};
+use crate::subject::Description;
+use serde::{Deserialize, Serialize};
+
+/// A line of the results.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Row {
+    pub(crate) workload: Workload,
+    pub(crate) order: u8,
+    /// The order of the other threads, in `overlap`.
+    pub(crate) other: Option<u8>,
+    pub(crate) threads: usize,
+    /// Frames of the zone.
+    pub(crate) frames: usize,
+    pub(crate) subject: Description,
+    /// Marks the base once more: what the machine's noise alone gives.
+    pub(crate) a_a: bool,
+    /// Why the allocator cannot do this at all.
+    pub(crate) absent: Option<String>,
+    /// How it failed, where it did.
+    pub(crate) failed: Option<String>,
+    pub(crate) times: Vec<Time>,
+    pub(crate) latency: Vec<Latency>,
+    pub(crate) fragment: Option<Fragment>,
+    pub(crate) overlap: Option<Overlap>,
+}
+
+/// Nanoseconds of one kind of call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Time {
+    /// `get`, `put` or `pair`.
+    pub(crate) call: String,
+    /// As each thread has it, one value a pair, in order of running.
+    pub(crate) samples: Vec<f64>,
+    pub(crate) median: f64,
+    /// Throughput over the base's in the same pair.
+    pub(crate) to_base: Option<Interval>,
+    /// Throughput over that of one thread in the same pair.
+    pub(crate) scaling: Option<Interval>,
+    /// `scaling` over that of the thread-private arrays in the same pair.
+    pub(crate) to_control: Option<Interval>,
+}
+
+/// Single calls: medians over the runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Latency {
+    pub(crate) band: LatencyBand,
+    /// What reading the timer costs, which was taken off.
+    pub(crate) timer_ns: f64,
+    /// The 99.9th percentile over the base's in the same pair.
+    pub(crate) p999_to_base: Option<Interval>,
+}
+
+/// Whole huge frames: the run that ends in the median of all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Fragment {
+    /// After each round, the first before any.
+    pub(crate) free_huge: Vec<usize>,
+    /// After the last round, of every run.
+    pub(crate) ends: Vec<usize>,
+    pub(crate) huge: usize,
+    pub(crate) ideal: usize,
+    pub(crate) maps: Vec<Map>,
+}
+
+impl Row {
+    /// The name in tables.
+    pub(crate) fn label(&self) -> String {
+        let again = if self.a_a { " (A/A)" } else { "" };
+        format!("{}{again}", self.subject.name)
+    }
+
+    /// What is wrong with the allocator, in words; nothing of what is only absent.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let place = match self.other {
+            Some(other) => format!("orders {} and {other}", self.order),
+            None => format!("order {}", self.order),
+        };
+        let what = match (&self.failed, &self.overlap) {
+            (Some(how), _) => how.clone(),
+            (None, Some(found)) if !found.exact() => {
+                let mut words = Vec::new();
+                for (count, word) in [
+                    (found.overlaps, "frames handed out twice"),
+                    (found.misplaced, "blocks misplaced"),
+                    (found.refused, "blocks not taken back"),
+                ] {
+                    if count > 0 {
+                        words.push(format!("{count} {word}"));
+                    }
+                }
+                for (off, word) in [(found.frames_off, "free frames"), (found.huge_off, "huge")] {
+                    if let Some(off) = off.filter(|&off| off != 0) {
+                        words.push(format!("its count of {word} off by {off}"));
+                    }
+                }
+                words.extend(found.invalid.clone());
+                words.join(", ")
+            }
+            _ => return None,
+        };
+        Some(format!("{} on {}, {place}: {what}", self.label(), self.workload.name()))
+    }
+}
