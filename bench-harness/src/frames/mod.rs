@@ -39,6 +39,10 @@ pub use calibration::{LockedBitmap, PrivateArrays};
 pub(crate) use peers::BUDDY_VERSION;
 #[cfg(feature = "buddy_system_allocator")]
 pub use peers::Buddy;
+#[cfg(all(test, feature = "strata-page-frame"))]
+pub(crate) use peers::PAGE_FRAME_VERSION;
+#[cfg(feature = "strata-page-frame")]
+pub use peers::StrataPageFrame;
 pub use subject::{Entry, FrameSubject, linked};
 
 pub(crate) use job::Workload;

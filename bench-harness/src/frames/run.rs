@@ -260,11 +260,16 @@ fn latency(runs: &[Bands], base: &[Bands], kind: usize) -> Option<Latency> {
 /// Every pair of orders on every allocator, with as many threads as there are at most.
 fn overlaps(arms: &[Arm], options: &Options, progress: &Progress) -> Vec<Row> {
     let threads = options.threads.iter().copied().max().unwrap_or(2).max(2);
+    // The control has nothing to show here: it takes part where it is named.
+    let named = |arm: &&Arm| {
+        let name = &arm.description.name;
+        !arm.a_a && (name != CONTROL || options.subjects.contains(name))
+    };
     let mut rows = Vec::new();
     for (place, &order) in options.orders.iter().enumerate() {
         for &other in &options.orders[place..] {
             progress.at(format!("overlap of orders {order} and {other}"));
-            for arm in arms.iter().filter(|arm| !arm.a_a) {
+            for arm in arms.iter().filter(named) {
                 // Small, so that claims meet; large enough for some blocks of each order.
                 let frames = (64 * HUGE).max(4 << order.max(other));
                 let jobs = Jobs { arms, options, workload: Workload::Overlap, order };

@@ -92,6 +92,22 @@ fn the_oracle_finds_each_fault_and_nothing_else() {
     assert!(said.contains("the five hundredth"), "{said}");
 }
 
+#[cfg(feature = "strata-page-frame")]
+#[test]
+fn the_suite_s_own_is_exact_under_every_pair_of_orders() {
+    const ORDERS: [u8; 9] = [0, 3, 6, 7, 8, 9, 10, 11, 12];
+    for (place, &order) in ORDERS.iter().enumerate() {
+        for &other in &ORDERS[place..] {
+            let frames = (16 * HUGE).max(4 << other);
+            let job = Job { other, frames, ..job(Workload::Overlap, order, 2) };
+            match enter::<StrataPageFrame>(&job) {
+                Ok(Measured::Overlap(found)) => assert!(found.exact(), "{order} {other} {found:?}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
 #[cfg(feature = "buddy_system_allocator")]
 #[test]
 fn the_published_buddy_is_exact() {

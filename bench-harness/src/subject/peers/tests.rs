@@ -40,6 +40,8 @@ fn versions_are_those_of_the_lock_file() {
     let stated: &[(&str, &str)] = &[
         #[cfg(feature = "strata-segregated")]
         ("strata-segregated", super::strata_segregated::VERSION),
+        #[cfg(feature = "strata-page-frame")]
+        ("strata-page-frame", crate::frames::PAGE_FRAME_VERSION),
         #[cfg(feature = "buddy_system_allocator")]
         ("buddy_system_allocator", crate::frames::BUDDY_VERSION),
         #[cfg(feature = "smmalloc")]
