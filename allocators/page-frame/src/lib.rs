@@ -20,6 +20,7 @@ mod journal;
 mod local;
 #[cfg(all(test, strata_loom))]
 mod models;
+pub mod paging;
 mod range;
 mod recover;
 mod row;
