@@ -15,6 +15,8 @@ pub mod memory;
 #[cfg_attr(target_os = "linux", path = "process/linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "process/unknown.rs")]
 mod process;
+#[cfg(all(feature = "memmap2", target_os = "linux"))]
+mod shared;
 mod source;
 #[cfg(all(test, target_os = "linux", not(strata_loom)))]
 mod tests;
@@ -24,4 +26,6 @@ pub use error::OsError;
 #[cfg(feature = "memmap2")]
 pub use file::FileMap;
 pub use lock::FutexLock;
+#[cfg(all(feature = "memmap2", target_os = "linux"))]
+pub use shared::SharedMemory;
 pub use source::{OsReserve, OsSource};

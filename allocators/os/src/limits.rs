@@ -21,6 +21,25 @@ pub fn address_space() -> Option<usize> {
     process::keep_errno(process::address_space)
 }
 
+/// How many mappings this process may have (`vm.max_map_count`); `None` where the system does not tell.
+///
+/// A range of one kind counts as one, however long. Asked on every call: it may change.
+///
+/// ```
+/// use strata_os::limits;
+/// assert!(limits::mappings().is_none_or(|most| most > 1000));
+/// ```
+#[cfg(feature = "std")]
+pub fn mappings() -> Option<usize> {
+    use std::io::Read;
+    process::keep_errno(|| {
+        let mut text = [0; 32];
+        let mut file = std::fs::File::open("/proc/sys/vm/max_map_count").ok()?;
+        let len = file.read(&mut text).ok()?;
+        core::str::from_utf8(&text[..len]).ok()?.trim().parse().ok()
+    })
+}
+
 #[cfg(all(test, target_os = "linux", not(strata_loom)))]
 mod tests {
     use super::*;

@@ -18,6 +18,8 @@ mod geometry;
 mod index;
 mod journal;
 mod local;
+#[cfg(all(feature = "mapped", target_os = "linux"))]
+pub mod mapped;
 #[cfg(all(test, strata_loom))]
 mod models;
 pub mod paging;

@@ -24,7 +24,7 @@ pub(crate) fn keep_errno<R>(call: impl FnOnce() -> R) -> R {
 }
 
 /// The error that call `op` just left.
-fn last_error(op: &'static str) -> OsError {
+pub(crate) fn last_error(op: &'static str) -> OsError {
     // SAFETY: the thread's own errno.
     OsError { op, errno: unsafe { *libc::__errno_location() } }
 }
