@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use strata_core::ByteCount;
 use strata_core::source::{Counted, FailWhen, Failing, Limited, Locked, Region};
 use strata_os::{FileMap, FutexLock, OsReserve, OsSource};
+use strata_page_frame::FrameSource;
 use strata_tests::source::{play, play_threads, programs};
 
 /// Bytes of the regions here: small enough for programs to exhaust them.
@@ -104,6 +105,92 @@ proptest! {
         // `play` must not see a grown chunk that cannot be committed: reserves do not grow.
         play(&Failing::new(OsReserve, FailWhen::Every(n)), &program);
     }
+}
+
+proptest! {
+    #![proptest_config(cases(48))]
+
+    #[test]
+    fn page_frames_over_the_system_conform(program in programs(60, 40_000)) {
+        let source = FrameSource::new(OsSource::new(), 96, 4096).unwrap();
+        play(&source, &program);
+        prop_assert_eq!(source.frames().free_frames(), 96);
+        prop_assert!(source.frames().validate().is_ok());
+    }
+
+    #[test]
+    fn small_frames_over_a_region_conform(program in programs(80, 12_000)) {
+        let mut buffer = buffer();
+        let region = Region::new(&mut buffer);
+        let free = region.free_bytes();
+        {
+            let source = FrameSource::new(&region, 1200, 64).unwrap();
+            play(&source, &program);
+            prop_assert_eq!(source.frames().free_frames(), 1200);
+            prop_assert!(source.frames().validate().is_ok());
+        }
+        prop_assert_eq!(region.free_bytes(), free);
+    }
+
+    #[test]
+    fn small_frames_over_reserved_address_space_conform(program in programs(60, 40_000)) {
+        let source = FrameSource::new(OsReserve, 8192, 64).unwrap();
+        play(&source, &program);
+        prop_assert_eq!(source.frames().free_frames(), 8192);
+    }
+}
+
+#[test]
+fn threads_share_page_frames() {
+    let source = FrameSource::new(OsSource::new(), 4096, 256).unwrap();
+    play_threads(&source, 400);
+    assert_eq!(source.frames().free_frames(), 4096);
+    assert!(source.frames().validate().is_ok());
+}
+
+/// The general heap over page frames: blocks of every size, from several threads.
+#[test]
+fn a_heap_stands_on_page_frames() {
+    use std::alloc::{GlobalAlloc, Layout};
+    let source = FrameSource::new(OsSource::new(), 1 << 15, 4096).unwrap();
+    {
+        let heap: strata_segregated::Heap<_> = strata_segregated::Heap::new(&source);
+        std::thread::scope(|scope| {
+            for thread in 1..=4_u8 {
+                let heap = &heap;
+                scope.spawn(move || {
+                    let mut blocks = Vec::new();
+                    for turn in 0..2000_usize {
+                        let size = 1 + turn * 7919 % (64 << (turn % 12));
+                        let layout = Layout::from_size_align(size, 8 << (turn % 5)).unwrap();
+                        // SAFETY: not empty; filled within the layout.
+                        unsafe {
+                            let block = heap.alloc(layout);
+                            assert!(!block.is_null());
+                            block.write_bytes(thread, size);
+                            blocks.push((block, layout));
+                        }
+                        if turn % 3 == 2 {
+                            let (block, layout) = blocks.swap_remove(turn % blocks.len());
+                            // SAFETY: live, with its layout.
+                            unsafe {
+                                assert_eq!(block.add(layout.size() - 1).read(), thread);
+                                heap.dealloc(block, layout);
+                            }
+                        }
+                    }
+                    for (block, layout) in blocks {
+                        // SAFETY: as above.
+                        unsafe { heap.dealloc(block, layout) };
+                    }
+                });
+            }
+        });
+        assert_eq!(heap.stats().allocated.unwrap(), ByteCount(0));
+        assert!(heap.validate().is_ok());
+    }
+    assert_eq!(source.frames().free_frames(), 1 << 15);
+    assert!(source.frames().validate().is_ok());
 }
 
 #[test]

@@ -72,7 +72,7 @@ impl Counts {
 }
 
 /// A chunk that may be touched at once.
-pub(super) fn usable<S: Source<Address = NonNull<u8>>>(
+pub(crate) fn usable<S: Source<Address = NonNull<u8>>>(
     source: &S,
     bytes: usize,
     align: usize,
