@@ -15,6 +15,7 @@ mod error;
 mod evacuate;
 mod frames;
 mod geometry;
+mod global;
 mod index;
 mod journal;
 mod local;
@@ -24,6 +25,8 @@ pub mod mapped;
 mod models;
 pub mod paging;
 mod range;
+#[cfg(any(all(feature = "std", target_os = "linux"), strata_loom))]
+mod ready;
 mod recover;
 mod row;
 mod run;
@@ -44,6 +47,8 @@ pub use error::{ClaimError, FreeError};
 pub use evacuate::{Candidate, Evacuation, Move};
 pub use frames::PageFrames;
 pub use geometry::Geometry;
+#[cfg(all(feature = "std", not(strata_loom)))]
+pub use global::PageFrameAlloc;
 pub use local::Local;
 pub use recover::Recovered;
 pub use source::{FrameSource, ZoneError};

@@ -56,8 +56,8 @@ enum Op {
 fn ops() -> impl Strategy<Value = Vec<Op>> {
     let (table, share, value) = (0..12_usize, 0..1000_u64, any::<u32>());
     let one = prop_oneof![
-        4 => (table.clone(), value.clone()).prop_map(|(t, v)| Op::Push(t, v)),
-        3 => (table.clone(), 0..150_u64, value.clone()).prop_map(|(t, n, v)| Op::Extend(t, n, v)),
+        4 => (table.clone(), value).prop_map(|(t, v)| Op::Push(t, v)),
+        3 => (table.clone(), 0..150_u64, value).prop_map(|(t, n, v)| Op::Extend(t, n, v)),
         1 => (table.clone(), table.clone(), share.clone())
             .prop_map(|(t, of, at)| Op::PushShared(t, of, at)),
         2 => table.clone().prop_map(Op::Fork),
