@@ -90,6 +90,8 @@ fn no_subject_calls_the_global_allocator() {
         Header64;
         #[cfg(feature = "strata-segregated")]
         peers::StrataSegregated;
+        #[cfg(feature = "strata-page-frame")]
+        peers::StrataPageFrame;
         #[cfg(feature = "rusty_alloc")]
         peers::RustyAlloc;
         #[cfg(feature = "talc")]

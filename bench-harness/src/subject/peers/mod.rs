@@ -27,6 +27,8 @@ mod rusty_alloc;
 mod smmalloc;
 #[cfg(feature = "snmalloc")]
 mod snmalloc;
+#[cfg(feature = "strata-page-frame")]
+mod strata_page_frame;
 #[cfg(feature = "strata-segregated")]
 mod strata_segregated;
 #[cfg(feature = "talc")]
@@ -53,6 +55,8 @@ pub use rusty_alloc::RustyAlloc;
 pub use smmalloc::Smmalloc;
 #[cfg(feature = "snmalloc")]
 pub use snmalloc::Snmalloc;
+#[cfg(feature = "strata-page-frame")]
+pub use strata_page_frame::StrataPageFrame;
 #[cfg(feature = "strata-segregated")]
 pub use strata_segregated::StrataSegregated;
 #[cfg(feature = "talc")]
@@ -93,6 +97,7 @@ macro_rules! peers {
 
 peers! {
     (feature = "strata-segregated") StrataSegregated;
+    (feature = "strata-page-frame") StrataPageFrame;
     (feature = "rusty_alloc") RustyAlloc;
     (feature = "smmalloc") Smmalloc;
     (feature = "talc") Talc;

@@ -5,6 +5,8 @@ use crate::subject::conformance::each;
 each! {
     #[cfg(feature = "strata-segregated")]
     strata_segregated_conforms: super::StrataSegregated = super::StrataSegregated::new();
+    #[cfg(feature = "strata-page-frame")]
+    strata_page_frame_conforms: super::StrataPageFrame = super::StrataPageFrame::new();
     #[cfg(feature = "rusty_alloc")]
     rusty_alloc_conforms: super::RustyAlloc = super::RustyAlloc::new();
     #[cfg(feature = "talc")]
@@ -40,6 +42,8 @@ fn versions_are_those_of_the_lock_file() {
     let stated: &[(&str, &str)] = &[
         #[cfg(feature = "strata-segregated")]
         ("strata-segregated", super::strata_segregated::VERSION),
+        #[cfg(feature = "strata-page-frame")]
+        ("strata-page-frame", super::strata_page_frame::VERSION),
         #[cfg(feature = "strata-page-frame")]
         ("strata-page-frame", crate::frames::PAGE_FRAME_VERSION),
         #[cfg(feature = "buddy_system_allocator")]
