@@ -119,7 +119,7 @@ impl<S: Source<Address = NonNull<u8>>> FrameSource<S> {
             let rule = "must be so few that the zone fits in an isize";
             return Err(ConfigError::new("frames", frames as usize, rule).into());
         };
-        let metadata = crate::paging::usable(&source, layout.size(), layout.align())?;
+        let metadata = usable(&source, layout.size(), layout.align())?;
         if !S::ZEROED {
             // SAFETY: the chunk is ours, usable, and holds that many bytes.
             unsafe { metadata.base().write_bytes(0, layout.size()) };
@@ -322,6 +322,24 @@ impl PageFrames<'_> {
         self.tables.unmark_quietly(start, frames);
         self.tables.free_range(start.0, end, true).is_ok()
     }
+}
+
+/// A chunk that may be touched at once.
+pub(crate) fn usable<S: Source<Address = NonNull<u8>>>(
+    source: &S,
+    bytes: usize,
+    align: usize,
+) -> Result<Chunk, Exhausted> {
+    let chunk = source.acquire(bytes, align)?;
+    if S::COMMITS {
+        // SAFETY: 1. and 2. a whole chunk, just acquired.
+        if let Err(exhausted) = unsafe { source.commit(chunk.base(), chunk.len()) } {
+            // SAFETY: 1. from this source. 2. nobody uses it.
+            unsafe { source.release(chunk) };
+            return Err(exhausted);
+        }
+    }
+    Ok(chunk)
 }
 
 impl<S: Source<Address = NonNull<u8>>> Drop for FrameSource<S> {

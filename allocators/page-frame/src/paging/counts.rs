@@ -5,6 +5,8 @@ use core::ptr::NonNull;
 
 use strata_core::{Chunk, Exhausted, FrameId, Source};
 
+use crate::source::usable;
+
 /// A count for each frame of a zone, in one chunk.
 ///
 /// # Invariants
@@ -69,22 +71,4 @@ impl Counts {
     pub(super) fn into_chunk(self) -> Chunk {
         self.chunk
     }
-}
-
-/// A chunk that may be touched at once.
-pub(crate) fn usable<S: Source<Address = NonNull<u8>>>(
-    source: &S,
-    bytes: usize,
-    align: usize,
-) -> Result<Chunk, Exhausted> {
-    let chunk = source.acquire(bytes, align)?;
-    if S::COMMITS {
-        // SAFETY: 1. and 2. a whole chunk, just acquired.
-        if let Err(exhausted) = unsafe { source.commit(chunk.base(), chunk.len()) } {
-            // SAFETY: 1. from this source. 2. nobody uses it.
-            unsafe { source.release(chunk) };
-            return Err(exhausted);
-        }
-    }
-    Ok(chunk)
 }

@@ -30,6 +30,5 @@ mod take;
 mod tests;
 mod tree;
 
-pub(crate) use counts::usable;
 pub use space::{PageSpace, PageStats, PageTable, TableError, Write};
 pub use take::{Blocks, TakeFrames};

@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 use strata_core::{Chunk, Exhausted, Source};
 
-use super::counts::usable;
+use crate::source::usable;
 
 /// Entries of a node, as a power of two.
 pub(super) const NODE_BITS: u32 = 6;

@@ -2,7 +2,8 @@
 //!
 //! This file names strata-os: it is of the face of this crate that needs a system.
 
-use core::fmt;
+mod memory;
+
 use core::ptr::NonNull;
 use std::vec;
 use std::vec::Vec;
@@ -10,7 +11,10 @@ use std::vec::Vec;
 use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicUsize;
 use strata_core::{FrameId, Source};
-use strata_os::{OsError, SharedMemory, limits, memory};
+use strata_os::memory::{page_size, release, reserve};
+use strata_os::{OsError, SharedMemory, limits};
+
+pub use memory::{FrameMemory, MapError};
 
 use crate::paging::{PageSpace, PageTable, TakeFrames};
 
@@ -19,127 +23,6 @@ static MAPPINGS: AtomicUsize = AtomicUsize::new(0);
 
 /// What a process may have where the system does not tell: Linux's default.
 const USUAL_MAPPINGS: usize = 65530;
-
-/// Why pages were not mapped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MapError {
-    /// A page beyond the range, a frame beyond the memory, or a frame that is no whole pages of the
-    /// system's.
-    OutOfRange,
-    /// The process would come to have this many mappings of scattered frames, more than a quarter of
-    /// `vm.max_map_count`: the rest is for everybody else in the process. Frames that follow each other
-    /// need one mapping together.
-    TooManyMappings {
-        /// What it would come to.
-        wanted: usize,
-        /// The quarter.
-        limit: usize,
-    },
-    /// The system refused.
-    System(OsError),
-}
-
-impl fmt::Display for MapError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OutOfRange => f.write_str("no such page or frame"),
-            Self::TooManyMappings { wanted, limit } => {
-                write!(
-                    f,
-                    "{wanted} mappings of frames, beyond {limit}, a quarter of vm.max_map_count"
-                )
-            }
-            Self::System(error) => error.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for MapError {}
-
-impl From<OsError> for MapError {
-    fn from(error: OsError) -> Self {
-        Self::System(error)
-    }
-}
-
-/// The memory that frames number: `frames` frames of so many bytes, zero at first.
-///
-/// See [`MappedPages`] for an example.
-#[derive(Debug)]
-pub struct FrameMemory {
-    memory: SharedMemory,
-    frame_bytes: usize,
-    frames: u64,
-}
-
-impl FrameMemory {
-    /// Memory of `frames` frames of `frame_bytes` bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`MapError::OutOfRange`] unless frames are whole pages of the system's and there is at least one,
-    /// and [`MapError::System`].
-    pub fn new(frames: u64, frame_bytes: usize) -> Result<Self, MapError> {
-        if frames == 0 || frame_bytes == 0 || !frame_bytes.is_multiple_of(memory::page_size()) {
-            return Err(MapError::OutOfRange);
-        }
-        let count = usize::try_from(frames).map_err(|_| MapError::OutOfRange)?;
-        let bytes = count.checked_mul(frame_bytes).ok_or(MapError::OutOfRange)?;
-        Ok(Self { memory: SharedMemory::new(bytes)?, frame_bytes, frames })
-    }
-
-    /// Bytes of a frame.
-    pub fn frame_bytes(&self) -> usize {
-        self.frame_bytes
-    }
-
-    /// Where a frame is seen by its number; `None` beyond the memory. Valid as long as this memory.
-    pub fn address(&self, frame: FrameId) -> Option<NonNull<u8>> {
-        let offset = self.offset(frame, 1)?;
-        // SAFETY: inside the mapping, which is one object.
-        Some(unsafe { self.memory.base().add(offset) })
-    }
-
-    /// Copies a frame's contents, as [`Write::CopyNeeded`](crate::paging::Write::CopyNeeded) asks for.
-    ///
-    /// # Errors
-    ///
-    /// [`MapError::OutOfRange`].
-    ///
-    /// # Safety
-    ///
-    /// 1. Nobody writes either frame, or reads `to`, during the call, through whatever address.
-    pub unsafe fn copy(&self, from: FrameId, to: FrameId) -> Result<(), MapError> {
-        let (Some(from), Some(to)) = (self.address(from), self.address(to)) else {
-            return Err(MapError::OutOfRange);
-        };
-        // SAFETY: both are whole frames of the mapping, the same or apart; 1. of this method.
-        unsafe { from.copy_to(to, self.frame_bytes) };
-        Ok(())
-    }
-
-    /// Gives a frame's contents back to the system: it reads as zero.
-    ///
-    /// # Errors
-    ///
-    /// [`MapError::OutOfRange`] and [`MapError::System`].
-    ///
-    /// # Safety
-    ///
-    /// 1. Nobody reads or writes the frame during the call, through whatever address.
-    pub unsafe fn purge(&self, frame: FrameId) -> Result<(), MapError> {
-        let offset = self.offset(frame, 1).ok_or(MapError::OutOfRange)?;
-        // SAFETY: 1. of this method.
-        Ok(unsafe { self.memory.purge(offset, self.frame_bytes) }?)
-    }
-
-    /// The first byte of `count` frames, if the memory has them.
-    fn offset(&self, frame: FrameId, count: usize) -> Option<usize> {
-        let end = frame.checked_add(count as u64)?;
-        // In range, the product is less than the memory's length.
-        (end.get() <= self.frames).then(|| frame.get() as usize * self.frame_bytes)
-    }
-}
 
 /// A range of addresses whose pages are frames in any order: what a [`PageTable`] says, for programs
 /// that want an array. Linux only.
@@ -217,7 +100,7 @@ impl<'f> MappedPages<'f> {
         let bytes = bytes.ok_or(MapError::OutOfRange)?;
         let limit = limits::mappings().unwrap_or(USUAL_MAPPINGS) / 4;
         change_mappings(0, 1, limit)?;
-        match memory::reserve(bytes, memory::page_size()) {
+        match reserve(bytes, page_size()) {
             Ok(base) => Ok(Self { memory, base, at: vec![0; pages], mappings: 1, limit }),
             Err(error) => {
                 MAPPINGS.fetch_sub(1, Ordering::Relaxed);
@@ -381,7 +264,7 @@ impl Drop for MappedPages<'_> {
     fn drop(&mut self) {
         // A range that cannot be released stays reserved, or keeps showing frames that nobody looks at.
         // SAFETY: 1. our own range, whose addresses end with this struct. 2. whole pages, not none.
-        let _ = unsafe { memory::release(self.base, self.at.len() * self.memory.frame_bytes) };
+        let _ = unsafe { release(self.base, self.at.len() * self.memory.frame_bytes) };
         MAPPINGS.fetch_sub(self.mappings, Ordering::Relaxed);
     }
 }
@@ -393,7 +276,7 @@ mod tests {
     /// The one test that counts mappings of the process: others would disturb it.
     #[test]
     fn runs_are_joined_and_a_quarter_of_all_mappings_is_refused_by_name() {
-        let page = memory::page_size();
+        let page = page_size();
         let quarter = limits::mappings().unwrap_or(USUAL_MAPPINGS) / 4;
         // More than a test should make, where somebody raised the limit.
         let frames = (quarter + 10).min(1 << 16);
