@@ -12,7 +12,8 @@ mod face {
     use core::ptr::{self, NonNull};
 
     use strata_core::misuse;
-    use strata_core::{Chunk, Contents, Order, Source, Stats};
+    use strata_core::sync::{AtomicU64, Ordering};
+    use strata_core::{Chunk, Contents, FrameId, Order, Source, Stats};
     use strata_os::{OsReserve, OsSource};
 
     use crate::check::FrameState;
@@ -27,7 +28,15 @@ mod face {
     /// A block of so many bytes gives its contents back to the system when it is freed.
     const PURGED: usize = 1 << 20;
 
-    type Zone = FrameSource<OsReserve>;
+    /// A purge takes so many bytes of free frames at a time, and leaves the others to other threads.
+    const STEP: u64 = 4 << 20;
+
+    /// The frames, and how far they have been used.
+    struct Zone {
+        frames: FrameSource<OsReserve>,
+        /// No frame from here on was ever handed out: those need no purge.
+        high: AtomicU64,
+    }
 
     /// An allocator whose blocks are runs of frames of `FRAME` bytes: a power of two, 16 bytes to 1 MiB.
     ///
@@ -91,26 +100,22 @@ mod face {
             count::<FRAME>(layout) * FRAME
         }
 
-        /// Gives the pages of all frames that are free back to the system; how many bytes went. Each run
-        /// of free frames is taken for the time of the call. Other threads may go on, and find no room
-        /// meanwhile in what is being purged.
+        /// Gives the pages of all free frames that were used before back to the system; how many bytes
+        /// went. Free frames are taken for the time of it, up to 4 MiB at once. Other threads may go on.
         pub fn purge(&self) -> usize {
             let Some(zone) = self.zone.get() else { return 0 };
+            // Relaxed: what is handed out meanwhile needs no purge.
+            let high = zone.high.load(Ordering::Relaxed);
             let mut purged = 0;
-            let page = zone.source().granule() as u64;
-            zone.frames().walk(|start, frames, state| {
-                if state != FrameState::Free || frames * (FRAME as u64) < page {
+            zone.frames.frames().walk(|start, frames, state| {
+                if state != FrameState::Free {
                     return;
                 }
-                // One that somebody took meanwhile is not free any more.
-                if zone.frames().alloc_at(start, frames).is_ok() {
-                    let (at, len) = (zone.address_of(start), frames as usize * FRAME);
-                    // SAFETY: 1. and 3. taken now, so nobody else's. 2. whole frames.
-                    if unsafe { zone.purge(at, len) }.is_gone() {
-                        purged += len;
-                    }
-                    // SAFETY: 1. and 2. taken above.
-                    unsafe { zone.release(Chunk::from_raw_parts(at, len)) };
+                let (mut at, end) = (start.get(), high.min(start.get() + frames));
+                while at < end {
+                    let step = (STEP / FRAME as u64).max(1).min(end - at);
+                    purged += zone.purge_free(FrameId(at), step, FRAME);
+                    at += step;
                 }
             });
             purged
@@ -120,7 +125,7 @@ mod face {
         /// backs is not counted. A pass over the entries of all huge frames.
         pub fn stats(&self) -> Stats {
             let Some(zone) = self.zone.get() else { return Stats::default() };
-            let stats = zone.stats();
+            let stats = zone.frames.stats();
             Stats { allocated: stats.active, ..stats }
         }
 
@@ -130,15 +135,15 @@ mod face {
         ///
         /// What was found broken first.
         pub fn validate(&self) -> Result<(), crate::Broken> {
-            self.zone.get().map_or(Ok(()), |zone| zone.frames().validate().map(drop))
+            self.zone.get().map_or(Ok(()), |zone| zone.frames.frames().validate().map(drop))
         }
 
         /// Calls back with the bytes of each free run of frames. `visit` must not allocate from here.
         pub fn free_ranges(&self, visit: &mut dyn FnMut(core::ops::Range<usize>)) {
             let Some(zone) = self.zone.get() else { return };
-            zone.frames().walk(|start, frames, state| {
+            zone.frames.frames().walk(|start, frames, state| {
                 if state == FrameState::Free {
-                    let from = zone.address_of(start).addr().get();
+                    let from = zone.frames.address_of(start).addr().get();
                     visit(from..from + frames as usize * FRAME);
                 }
             });
@@ -151,7 +156,9 @@ mod face {
         /// 1. `block` is a live block of this allocator, of so many frames.
         #[inline]
         unsafe fn give(&self, block: NonNull<u8>, frames: usize, align: usize) {
-            let Some(zone) = self.zone.get() else { misuse::stop(FOREIGN) };
+            let Some(zone) = self.zone.get().map(|zone| &zone.frames) else {
+                misuse::stop(FOREIGN)
+            };
             if frames * FRAME >= PURGED {
                 // SAFETY: 1. and 3. the block is the caller's, who has done with it. 2. whole frames.
                 let _ = unsafe { zone.purge(block, frames * FRAME) };
@@ -193,8 +200,8 @@ mod face {
     /// A zone in a mapping of its own.
     fn build<const FRAME: usize>() -> Option<NonNull<Zone>> {
         let mut bytes = MOST;
-        let zone = loop {
-            match Zone::new(OsReserve, (bytes / FRAME) as u64, FRAME) {
+        let frames = loop {
+            match FrameSource::new(OsReserve, (bytes / FRAME) as u64, FRAME) {
                 // The whole zone at once: what is reserved counts for no limit, and pages come when they
                 // are touched.
                 // SAFETY: 1. the zone's own chunk. 2. whole pages, as it was reserved.
@@ -207,7 +214,7 @@ mod face {
         let Ok(place) = OsSource::new().acquire(layout.size(), layout.align()) else { return None };
         let place = place.base().cast::<Zone>();
         // SAFETY: fresh memory, large enough and aligned.
-        unsafe { place.write(zone) };
+        unsafe { place.write(Zone { frames, high: AtomicU64::new(0) }) };
         Some(place)
     }
 
@@ -222,6 +229,33 @@ mod face {
         }
     }
 
+    impl Zone {
+        /// Takes a run of `count` frames.
+        #[inline]
+        fn take(&self, count: u64, align: usize) -> Option<NonNull<u8>> {
+            let frame = self.frames.take(count, self.frames.align_order(align)?).ok()?;
+            let end = frame.get() + count;
+            // Relaxed, both: a mark that guards nothing.
+            if end > self.high.load(Ordering::Relaxed) {
+                self.high.fetch_max(end, Ordering::Relaxed);
+            }
+            Some(self.frames.address_of(frame))
+        }
+
+        /// Purges frames, unless somebody has taken one of them; how many bytes went.
+        fn purge_free(&self, start: FrameId, count: u64, frame: usize) -> usize {
+            if self.frames.frames().alloc_at(start, count).is_err() {
+                return 0;
+            }
+            let (at, len) = (self.frames.address_of(start), count as usize * frame);
+            // SAFETY: 1. and 3. taken now, so nobody else's. 2. whole frames.
+            let gone = unsafe { self.frames.purge(at, len) }.is_gone();
+            // SAFETY: 1. and 2. taken above, as one run.
+            unsafe { self.frames.release(Chunk::from_raw_parts(at, len)) };
+            if gone { len } else { 0 }
+        }
+    }
+
     /// Frames of a block.
     #[inline]
     const fn count<const FRAME: usize>(layout: Layout) -> usize {
@@ -233,11 +267,8 @@ mod face {
         #[inline]
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
             let Some(zone) = self.zone() else { return ptr::null_mut() };
-            let Some(align) = zone.align_order(layout.align()) else { return ptr::null_mut() };
-            match zone.take(count::<FRAME>(layout) as u64, align) {
-                Ok(frame) => zone.address_of(frame).as_ptr(),
-                Err(_) => ptr::null_mut(),
-            }
+            let block = zone.take(count::<FRAME>(layout) as u64, layout.align());
+            block.map_or(ptr::null_mut(), NonNull::as_ptr)
         }
 
         unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
@@ -249,7 +280,7 @@ mod face {
             // Pages that were never touched stay so.
             // SAFETY: 1. and 3. the block is ours until it is returned. 2. whole frames.
             let zero = layout.size() >= PURGED
-                && unsafe { zone.purge(at, self.good_size(layout)) } == Contents::Zero;
+                && unsafe { zone.frames.purge(at, self.good_size(layout)) } == Contents::Zero;
             if !zero {
                 // SAFETY: a block holds its layout.
                 unsafe { block.write_bytes(0, layout.size()) };

@@ -50,7 +50,7 @@ impl From<OsError> for MapError {
 
 /// The memory that frames number: `frames` frames of so many bytes, zero at first.
 ///
-/// See [`MappedPages`] for an example.
+/// See [`MappedPages`](super::MappedPages) for an example.
 #[derive(Debug)]
 pub struct FrameMemory {
     pub(super) memory: SharedMemory,

@@ -73,7 +73,7 @@ const USUAL_MAPPINGS: usize = 65530;
 ///
 /// 1. `[base, base + pages × frame_bytes)` is reserved, and reached through this alone.
 /// 2. `at[n]` is one more than the frame that page `n` shows, 0 where it shows none.
-/// 3. `mappings` is how many mappings the range is at most, and in [`MAPPINGS`].
+/// 3. `mappings` is how many mappings the range is at most, and in the count of the process.
 #[derive(Debug)]
 pub struct MappedPages<'f> {
     memory: &'f FrameMemory,
