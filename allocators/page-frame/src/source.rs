@@ -212,13 +212,24 @@ impl<S: Source<Address = NonNull<u8>>> FrameSource<S> {
         Order::new((align.trailing_zeros().saturating_sub(self.shift)) as u8)
     }
 
-    /// Takes a run of `count` frames.
+    /// Takes a run of `count` frames: the beginning of a block of the next order, whose end goes back at
+    /// once, for that is found without a search from the start of the zone. Where there is no such block,
+    /// a run may still be found.
     #[inline]
     pub(crate) fn take(&self, count: u64, align: Order) -> Result<FrameId, Exhausted> {
-        if count.is_power_of_two() && align.frames() <= count {
-            return self.frames.alloc(Order::covering(count).ok_or(Exhausted)?);
+        let order = Order::covering(count.max(align.frames())).ok_or(Exhausted)?;
+        let surplus = order.frames() - count;
+        match self.frames.alloc(order) {
+            Ok(frame) if surplus == 0 => Ok(frame),
+            Ok(frame) => {
+                let end = FrameId(frame.get() + count);
+                let freed = self.frames.free_pieces(end, surplus);
+                debug_assert!(freed, "the end of a block that was just taken");
+                Ok(frame)
+            }
+            Err(Exhausted) if surplus == 0 => Err(Exhausted),
+            Err(Exhausted) => self.frames.alloc_run(count, align),
         }
-        self.frames.alloc_run(count, align)
     }
 
     /// The range `[at, at + len)` in whole units of the source below: what contains it, or what it
