@@ -11,7 +11,7 @@ pub(super) const FIRST: usize = 8;
 /// Blocks that a stock ever holds, at most: with the null below, an array of 16 KiB.
 pub(super) const MOST: usize = 2047;
 /// Blocks from which on a stock does not grow that is only ever full.
-pub(super) const PASSED_ON: usize = 255;
+pub(super) const PASSED_ON: usize = 63;
 /// Blocks that one refill takes, at most.
 pub(super) const REFILL: usize = 512;
 /// Bytes of blocks that a stock holds at first, and ever.
