@@ -55,7 +55,8 @@ impl<'m> PageFrames<'m> {
     /// answered before he calls again (or [`confirm`](crate::Local::confirm)s); who marks what he
     /// frees before he frees it, and crosses it out afterwards. A marked frame is nobody's when it
     /// is asked about; one that is still taken after the recovery, and that no other record has, is
-    /// freed then by whoever marked it.
+    /// freed then by whoever marked it. That goes by frames: where another local's last record speaks
+    /// of a part of a marked block, that part is free already.
     ///
     /// Calls without a local keep no record, and `alloc_bulk` that of its last block: what they had
     /// in hand stays taken. Frames that were offline are taken frames now.

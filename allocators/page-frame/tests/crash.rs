@@ -131,10 +131,14 @@ fn account(path: &Path) {
         PageFrames::recover(FRAMES, THREADS, Geometry::DEFAULT, shared.metadata(), is_owned)
             .unwrap()
     };
-    // Frees that had not begun are done now.
+    // Frees that had not begun are done now. Of a block that another call had given back before, the
+    // recovery may have freed a part: then frame by frame.
     for (start, n, freeing) in blocks {
-        if freeing && !owned.contains(&start.0) {
-            let _ = frames.free(start, order(n));
+        if freeing && !owned.contains(&start.0) && frames.free(start, order(n)).is_err() {
+            let rest = start.0..start.0 + order(n).frames();
+            for frame in rest.filter(|frame| !owned.contains(frame)) {
+                let _ = frames.free(FrameId(frame), order(0));
+            }
         }
     }
     for thread in 0..THREADS {
