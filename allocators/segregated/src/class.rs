@@ -58,7 +58,8 @@ static SMALL: [u8; LOOKED_UP / 8 + 1] = {
 #[inline]
 const fn class_of_size(size: usize) -> usize {
     debug_assert!(size <= MAX_CLASSED);
-    if size <= LOOKED_UP { SMALL[size.div_ceil(8)] as usize } else { computed(size) }
+    // Not `div_ceil`, which looks at the remainder: nothing overflows here.
+    if size <= LOOKED_UP { SMALL[(size + 7) >> 3] as usize } else { computed(size) }
 }
 
 /// The class that serves `layout`; `None` where it gets pages of its own. O(1).
