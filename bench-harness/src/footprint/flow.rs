@@ -24,6 +24,8 @@ struct Channel {
 
 struct State {
     waiting: &'static mut [Block],
+    /// Batches that wait at most.
+    room: usize,
     /// Batches taken out and put in so far.
     taken: usize,
     put: usize,
@@ -31,9 +33,10 @@ struct State {
 }
 
 impl Channel {
-    fn new() -> io::Result<Self> {
-        let waiting = table(WAITING * BATCH)?;
-        let state = State { waiting, taken: 0, put: 0, closed: false };
+    /// A channel in which `room` batches wait at most.
+    fn new(room: usize) -> io::Result<Self> {
+        let waiting = table(room * BATCH)?;
+        let state = State { waiting, room, taken: 0, put: 0, closed: false };
         Ok(Self { state: Mutex::new(state), changed: Condvar::new() })
     }
 
@@ -56,12 +59,12 @@ impl Channel {
 
     /// Puts a batch in, once there is room and `may` allows it; loses it in a closed channel.
     fn put(&self, batch: &Batch, may: impl Fn() -> bool) {
-        let busy = |state: &State| state.put - state.taken == WAITING || !may();
+        let busy = |state: &State| state.put - state.taken == state.room || !may();
         let mut state = self.when(self.lock(), |state| !state.closed && busy(state));
         if state.closed {
             return;
         }
-        let at = state.put % WAITING * BATCH;
+        let at = state.put % state.room * BATCH;
         state.waiting[at..at + BATCH].copy_from_slice(batch);
         state.put += 1;
         drop(state);
@@ -74,7 +77,7 @@ impl Channel {
         if state.put == state.taken {
             return None;
         }
-        let at = state.taken % WAITING * BATCH;
+        let at = state.taken % state.room * BATCH;
         let mut batch = [Block::default(); BATCH];
         batch.copy_from_slice(&state.waiting[at..at + BATCH]);
         state.taken += 1;
@@ -132,7 +135,7 @@ impl Live {
 /// One thread allocates, another frees.
 pub(super) fn free_only<S: Subject>(stage: &mut Stage<S>) -> io::Result<()> {
     const CAP: usize = 16 << 20;
-    let channel = Channel::new()?;
+    let channel = Channel::new(WAITING)?;
     warm(2)?;
     if !stage.begin()? {
         return Ok(());
@@ -194,14 +197,22 @@ const HELD: usize = 64;
 const POOLS: usize = 2;
 const POOL: usize = 8192;
 
-/// Threads of the chain: one that only allocates, one that hands on, one that only frees.
+/// Threads of the chain: one that only allocates, one that hands on, one that only frees; and batches
+/// that wait between two of them: few, so that what is live hardly depends on who is behind. (A ring
+/// has as many under way always: each of its threads takes one for one that it gives.)
 const CHAIN: usize = 3;
+const LINKED: usize = 4;
 
 /// Four threads, each of which frees what the one before it allocated; a chain whose ends only
 /// allocate and only free; and pools that work for a moment and sleep for longer.
 pub(super) fn soak<S: Subject>(stage: &mut Stage<S>) -> io::Result<()> {
-    let channels = [Channel::new()?, Channel::new()?, Channel::new()?, Channel::new()?];
-    let chain = [Channel::new()?, Channel::new()?];
+    let channels = [
+        Channel::new(WAITING)?,
+        Channel::new(WAITING)?,
+        Channel::new(WAITING)?,
+        Channel::new(WAITING)?,
+    ];
+    let chain = [Channel::new(LINKED)?, Channel::new(LINKED)?];
     let held = table::<Block>(RING * HELD * BATCH)?;
     let pools = table::<Block>(POOLS * POOL)?;
     warm(RING + CHAIN + POOLS)?;
