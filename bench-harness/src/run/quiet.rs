@@ -15,7 +15,7 @@ use crate::results::{Interval, Mode, Outcome, TimeRow};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Above this share of waiting a threaded time, though it is processor time less the waiting, is
 /// void: almost nothing of it was the subject's.
@@ -72,9 +72,7 @@ impl Grid<'_> {
         Ok(())
     }
 
-    /// The timing of a kernel: `pairs` sittings, and as many again while the A/A arm strays. A subject
-    /// against itself strays upwards as often as downwards, so that this favours nobody; and looking
-    /// seldom leaves little to luck.
+    /// The timing of a kernel.
     fn time_kernel(
         &mut self,
         work: usize,
@@ -93,18 +91,11 @@ impl Grid<'_> {
         let system = self.arms.iter().position(Arm::is_base);
         let one = self.arms.iter().position(named).or(system);
         let mut samples: Vec<Vec<time::Sample>> = vec![Vec::new(); again + 1];
-        let (start, mut planned) = (Instant::now(), pairs);
-        for sitting in 0.. {
-            if sitting == planned {
-                let steady = one.is_none_or(|one| !strays(&samples[one], &samples[again]));
-                if steady || start.elapsed() >= options.until_steady() {
-                    break;
-                }
-                planned *= 2;
-            }
-            if sitting >= pairs && start.elapsed() >= options.until_steady() {
-                break;
-            }
+        let mut plan = Plan::new(pairs, options.until_steady());
+        let steady = |samples: &[Vec<time::Sample>]| {
+            one.is_none_or(|one| !strays(&samples[one], &samples[again]))
+        };
+        while plan.goes_on(|| steady(&samples)) {
             // The A/A arm is that index once more, past the end.
             let mut seats = self.standing(work, Grid::timed);
             if one.is_some_and(|one| seats.contains(&one)) {
@@ -113,7 +104,7 @@ impl Grid<'_> {
             seats.shuffle(random);
             let arm = |index: usize| self.arms.get(index).or(one.map(|one| &self.arms[one]));
             let arms: Vec<&Arm> = seats.iter().filter_map(|&index| arm(index)).collect();
-            progress.at(format!("{} sitting {}", prepared.facts.name, sitting + 1));
+            progress.at(format!("{} sitting {}", prepared.facts.name, plan.begun));
             for (index, found) in seats.into_iter().zip(sit(&arms, &prepared.plain, terms, usual)) {
                 match settle(found)? {
                     Ok(sample) => samples[index].push(sample),
@@ -193,9 +184,79 @@ impl Grid<'_> {
     }
 }
 
+/// How many sittings there are: so many, and as many again, while the A/A arm strays and there is
+/// time. A subject against itself strays upwards as often as downwards, so that this favours nobody;
+/// and looking seldom leaves little to luck.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    start: Instant,
+    length: Duration,
+    least: usize,
+    planned: usize,
+    begun: usize,
+}
+
+impl Plan {
+    fn new(pairs: usize, length: Duration) -> Self {
+        Self { start: Instant::now(), length, least: pairs, planned: pairs, begun: 0 }
+    }
+
+    /// Whether there is another sitting, which then has begun.
+    fn goes_on(&mut self, steady: impl FnOnce() -> bool) -> bool {
+        let in_time = self.start.elapsed() < self.length;
+        let late = self.begun >= self.least && !in_time;
+        if self.least == 0 || late || self.begun == self.planned && steady() {
+            return false;
+        }
+        if self.begun == self.planned {
+            self.planned *= 2;
+        }
+        self.begun += 1;
+        true
+    }
+}
+
 /// Whether two arms that are one stray from each other.
 fn strays(one: &[time::Sample], again: &[time::Sample]) -> bool {
     let ratios = one.iter().zip(again).map(|(one, again)| again.nanos / one.nanos).collect();
     let ends = Interval::of(ratios).and_then(|interval| interval.low.zip(interval.high));
     ends.is_some_and(|(low, high)| low < 1.0 - NOISE || high > 1.0 + NOISE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sittings(pairs: usize, seconds: u64, steady_after: usize) -> usize {
+        let mut plan = Plan::new(pairs, Duration::from_secs(seconds));
+        let mut done = 0;
+        while done < 10_000 && plan.goes_on(|| done >= steady_after) {
+            done += 1;
+        }
+        assert_eq!(plan.begun, done);
+        done
+    }
+
+    #[test]
+    fn sittings_double_until_the_arm_is_steady_or_there_is_no_time() {
+        assert_eq!(sittings(12, 3600, 0), 12);
+        assert_eq!(sittings(12, 3600, 13), 24);
+        assert_eq!(sittings(12, 3600, 90), 96);
+        assert_eq!(sittings(12, 0, 90), 12);
+        assert_eq!(sittings(0, 3600, 90), 0);
+        assert_eq!(sittings(5, 3600, usize::MAX), 10_000);
+    }
+
+    #[test]
+    fn an_arm_strays_with_either_end() {
+        let sample =
+            |nanos| time::Sample { nanos, stall_share: None, heap_calls: 0, disturbed: Some(0.0) };
+        let all = |nanos: [f64; 6]| nanos.map(sample).to_vec();
+        let one = all([10.0; 6]);
+        assert!(!strays(&one, &all([10.0, 10.1, 9.9, 10.0, 10.05, 9.95])));
+        assert!(strays(&one, &all([10.0, 10.3, 9.9, 10.0, 10.05, 9.95])));
+        assert!(strays(&one, &all([10.0, 10.1, 9.7, 10.0, 10.05, 9.95])));
+        // Fewer than six have no interval to be judged by.
+        assert!(!strays(&one[..5], &all([20.0; 6])[..5]));
+    }
 }
