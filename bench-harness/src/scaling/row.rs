@@ -137,4 +137,33 @@ mod tests {
         assert_eq!(Verdict::of(Some(&interval(1.0, 1.1)), Some(&noisy), 0.95, 1.0), Verdict::Open);
         assert_eq!(Verdict::of(None, Some(&quiet), 0.95, 1.0), Verdict::Unknown);
     }
+
+    #[test]
+    fn who_is_named_is_judged_and_else_every_competitor_but_system() {
+        let row = |name: &str, verdict, calibration| Row {
+            load: Load::Pairs,
+            subject: Description { name: name.into(), calibration, ..Description::default() },
+            mode: Mode::Explicit,
+            profile: "release".into(),
+            failed: None,
+            disturbed: 0,
+            counts: Vec::new(),
+            gates: vec![Gate {
+                name: "2 to 1".into(),
+                ratio: Some(interval(0.4, 0.6)),
+                a_a: None,
+                least: 0.95,
+                verdict,
+            }],
+        };
+        let rows = [
+            row("system", Verdict::Fail, false),
+            row("noop", Verdict::Fail, true),
+            row("locked", Verdict::Fail, false),
+            row("noisy", Verdict::Open, false),
+        ];
+        assert_eq!(judged(&rows, None), ["locked under pairs: 2 to 1 0.500, gate ≥ 0.95"]);
+        assert_eq!(judged(&rows, Some("system")).len(), 1);
+        assert!(judged(&rows, Some("noisy")).is_empty());
+    }
 }
