@@ -1,4 +1,4 @@
-//! What the process heap holds beside blocks stays bounded, however blocks flow between threads: a
+//! What the process heap holds stays bounded, however blocks flow between threads: a
 //! thread that only frees (microsoft/mimalloc, issue 1364), pools that sleep on what they freed, and
 //! chains of producers and consumers.
 #![cfg(target_os = "linux")]
@@ -23,11 +23,9 @@ fn turn() -> MutexGuard<'static, ()> {
     turn
 }
 
-/// Bytes that the system backs beside those of blocks: free, in stocks, in tables.
-fn beside() -> usize {
-    let stats = ALLOC.stats();
-    let of = |bytes: Option<strata_core::ByteCount>| bytes.expect("always counted").0;
-    of(stats.committed).saturating_sub(of(stats.allocated))
+/// Bytes that the system backs: blocks, and what is free, in stocks, in tables.
+fn held() -> usize {
+    ALLOC.stats().committed.expect("always counted").0
 }
 
 /// Blocks of 16 B to 2 KiB, as in many programs.
@@ -49,8 +47,8 @@ fn batch(seed: usize, blocks: usize) -> Vec<Vec<u8>> {
 
 type Batch = Vec<Vec<u8>>;
 
-/// Makes `rounds` batches, and looks after each at what is held beside blocks; what it was at most,
-/// in the second quarter and in the last one. What warms up in the first quarter is not looked at.
+/// Makes `rounds` batches, and looks after each at what is held; what it was at most, in the second
+/// quarter and in the last one. What warms up in the first quarter is not looked at.
 fn made(rounds: usize, to: SyncSender<Batch>) -> [usize; 2] {
     let mut most = [0; 2];
     for round in 0..rounds {
@@ -61,19 +59,16 @@ fn made(rounds: usize, to: SyncSender<Batch>) -> [usize; 2] {
             3 => 1,
             _ => continue,
         };
-        most[place] = beside().max(most[place]);
+        most[place] = held().max(most[place]);
     }
     most
 }
 
-/// What the stocks of a thread hold at most.
-const STOCKS: usize = 2 * MIB;
-
-/// No more at the end than before, but for how full the stocks of `threads` happen to be.
-fn assert_bounded(what: &str, threads: usize, [before, after]: [usize; 2]) {
-    let stocks = threads * STOCKS;
-    assert!(after <= before + stocks, "{what}: {before} bytes beside blocks, then {after}");
-    assert!(after < stocks + 8 * MIB, "{what}: {after} bytes beside blocks");
+/// No more at the end than before, but for what a few batches under way make out, of which there are
+/// more or fewer; some hundred megabytes have passed.
+fn assert_bounded(what: &str, [before, after]: [usize; 2]) {
+    assert!(after <= before + before / 2 + 4 * MIB, "{what}: {before} bytes held, then {after}");
+    assert!(after < 64 * MIB, "{what}: {after} bytes held");
     ALLOC.validate().expect("valid");
     assert_eq!(ALLOC.stats().check_laws(), Ok(()));
 }
@@ -91,7 +86,7 @@ fn a_thread_that_only_frees_holds_on_to_little() {
     let freeing = thread::spawn(move || free(&from));
     let most = made(800, to);
     freeing.join().expect("freed");
-    assert_bounded("a thread that only frees", 2, most);
+    assert_bounded("a thread that only frees", most);
 }
 
 #[test]
@@ -103,14 +98,14 @@ fn many_threads_that_only_free_hold_on_to_little() {
     for round in 0..1600 {
         to[round % 16].send(batch(round, 300)).expect("somebody takes it");
         match round {
-            400..800 => most[0] = beside().max(most[0]),
-            1200.. => most[1] = beside().max(most[1]),
+            400..800 => most[0] = held().max(most[0]),
+            1200.. => most[1] = held().max(most[1]),
             _ => {}
         }
     }
     drop(to);
     freeing.into_iter().for_each(|thread| thread.join().expect("freed"));
-    assert_bounded("many threads that only free", 17, most);
+    assert_bounded("threads that only free", most);
 }
 
 #[test]
@@ -136,7 +131,7 @@ fn a_chain_of_threads_holds_on_to_little() {
     let most = made(600, to);
     chain.push(freeing);
     chain.into_iter().for_each(|thread| thread.join().expect("handed on"));
-    assert_bounded("a chain", 6, most);
+    assert_bounded("a chain", most);
 }
 
 #[test]
@@ -145,7 +140,7 @@ fn pools_that_sleep_hold_a_bounded_stock_each_and_give_it_back_when_they_flush()
     /// More than a thread's stocks hold at most: bounded in blocks and in bytes.
     const EACH: usize = 3 * MIB;
     let _turn = turn();
-    let before = beside();
+    let before = held();
     let steps = Arc::new(Barrier::new(POOLS + 1));
     let pools: Vec<_> = (0..POOLS)
         .map(|n| {
@@ -164,15 +159,15 @@ fn pools_that_sleep_hold_a_bounded_stock_each_and_give_it_back_when_they_flush()
         })
         .collect();
     steps.wait();
-    let asleep = beside();
+    let asleep = held();
     steps.wait();
     steps.wait();
     ALLOC.flush_thread_cache();
     ALLOC.purge();
-    let flushed = beside();
+    let flushed = held();
     steps.wait();
     pools.into_iter().for_each(|pool| pool.join().expect("slept"));
-    assert!(asleep <= before + POOLS * EACH, "{asleep} bytes beside blocks, {before} before");
+    assert!(asleep <= before + POOLS * EACH, "{asleep} bytes held, {before} before");
     assert!(flushed <= before + 4 * MIB, "{flushed} bytes after flushes, {before} before");
     ALLOC.validate().expect("valid");
     println!("{POOLS} pools: {asleep} bytes asleep, {flushed} when they had flushed");
@@ -189,7 +184,7 @@ fn threads_that_ended_hold_nothing() {
             thread.join().expect("freed");
         });
         let half = usize::from(round >= 30);
-        most[half] = beside().max(most[half]);
+        most[half] = held().max(most[half]);
     }
-    assert!(most[1] <= most[0] + 2 * MIB && most[1] < 16 * MIB, "{most:?} bytes beside blocks");
+    assert_bounded("threads that ended", most);
 }
