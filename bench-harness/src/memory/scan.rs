@@ -269,7 +269,9 @@ mod tests {
 
     #[test]
     fn more_runs_than_one_call_answers_are_found_once_each() {
-        let pages = 3 * BATCH;
+        // The first and the last page stay untouched: beside them may lie what other tests touch.
+        let touched = 3 * BATCH / 2;
+        let pages = 2 * touched + 1;
         // SAFETY: a new private anonymous mapping, only used below.
         let start = unsafe {
             libc::mmap(
@@ -283,7 +285,7 @@ mod tests {
         };
         assert_ne!(start, libc::MAP_FAILED);
         let start = start.cast::<u8>();
-        for page in (0..pages).step_by(2) {
+        for page in (1..pages).step_by(2) {
             // SAFETY: the page lies inside the mapping.
             unsafe { start.add(page * 4096).write_volatile(1) };
         }
@@ -293,7 +295,7 @@ mod tests {
         assert!(runs.windows(2).all(|pair| pair[0].end <= pair[1].start), "by address, apart");
         let inside =
             runs.iter().filter(|run| run.start >= at && run.end <= at + pages as u64 * 4096);
-        assert_eq!(inside.count(), pages / 2);
+        assert_eq!(inside.count(), touched);
         // SAFETY: mapped above, not used any more.
         unsafe { libc::munmap(start.cast(), pages * 4096) };
     }
