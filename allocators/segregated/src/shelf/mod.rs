@@ -4,14 +4,13 @@
 //! first: the others drain. A span without a live block stands in the last list, where this class
 //! finds it again, until another class needs frames or the heap purges.
 
-use core::ptr::NonNull;
+mod queue;
 
 use strata_core::lock::{Guarded, RawLock};
 use strata_core::misuse;
 use strata_core::span::Cut;
 use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicUsize;
-use strata_core::{Contents, Source};
 
 use crate::class;
 use crate::span::{LEFT, NONE, PLACE_BITS, Span, SpanId};
@@ -348,76 +347,6 @@ impl Lists {
         }
         self.figures.empty -= usize::from(span.list == EMPTY);
         span.list = FULL;
-    }
-
-    /// Makes the queue hold the span if and only if it has idle pages.
-    fn requeue(&mut self, all: &Territories, span: &mut Span) {
-        match (span.idle != 0, span.queued) {
-            (true, false) => {
-                span.queued = true;
-                span.queue_next = self.queue;
-                span.queue_prev = NONE;
-                if self.queue != NONE {
-                    // SAFETY: the place of another span in this shelf's queue.
-                    unsafe { (*all.span(self.queue).as_ptr()).queue_prev = span.id };
-                }
-                self.queue = span.id;
-            }
-            (false, true) => self.dequeue(all, span),
-            _ => {}
-        }
-    }
-
-    /// Takes a span out of the queue.
-    fn dequeue(&mut self, all: &Territories, span: &mut Span) {
-        span.queued = false;
-        // SAFETY: the neighbours are other spans in this shelf's queue.
-        unsafe {
-            if span.queue_next != NONE {
-                (*all.span(span.queue_next).as_ptr()).queue_prev = span.queue_prev;
-            }
-            if span.queue_prev == NONE {
-                self.queue = span.queue_next;
-            } else {
-                (*all.span(span.queue_prev).as_ptr()).queue_next = span.queue_next;
-            }
-        }
-    }
-
-    /// Purges idle pages, about `most` bytes of them. Answers how many bytes went; `None` where the
-    /// source keeps them. Sets `undefined` where one may read as something else than zero now.
-    pub(crate) fn purge<S: Source<Address = NonNull<u8>>>(
-        &mut self,
-        source: &S,
-        all: &Territories,
-        page_log2: u32,
-        most: usize,
-        undefined: &mut bool,
-    ) -> Option<usize> {
-        let mut bytes = 0;
-        while bytes < most && self.queue != NONE {
-            // SAFETY: 1. in this shelf's queue, whose lock is held.
-            let span = unsafe { span(all, self.queue) };
-            while let Some(pages) = span.idle_pages(0) {
-                // SAFETY: pages of the span.
-                let at = unsafe { span.base.add((pages.start as usize) << page_log2) };
-                let len = pages.len() << page_log2;
-                // SAFETY: 1. in a territory, which is a chunk of `source`. 2. whole pages, the span
-                // begins at one. 3. no block on them is taken, nor will be while the lock is held.
-                let contents = unsafe { source.purge(at, len) };
-                if contents == Contents::Kept {
-                    return None;
-                }
-                *undefined |= contents != Contents::Zero;
-                let mask = u64::MAX >> (64 - pages.len()) << pages.start;
-                span.idle &= !mask;
-                span.gone |= mask;
-                self.figures.idle -= pages.len();
-                bytes += len;
-            }
-            self.requeue(all, span);
-        }
-        Some(bytes)
     }
 
     /// Calls back with each span that has free blocks.
