@@ -15,8 +15,6 @@ pub(crate) struct Grown {
     pub(crate) bytes: usize,
     /// Those above the high mark: to be made up for.
     pub(crate) excess: usize,
-    /// The heap is within an eighth of its high mark, or above.
-    pub(crate) near: bool,
 }
 
 #[derive(Debug)]
@@ -52,7 +50,14 @@ impl Resident {
         // Relaxed, all in here: sums that order nothing, and are right when nobody is counting.
         let now = self.now.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let high = self.high.load(Ordering::Relaxed);
-        Grown { bytes, excess: now.saturating_sub(high).min(bytes), near: now >= high - high / 8 }
+        Grown { bytes, excess: now.saturating_sub(high).min(bytes) }
+    }
+
+    /// Whether there is within an eighth as much as at the high mark, or more.
+    #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+    pub(crate) fn is_near(&self) -> bool {
+        let high = self.high();
+        self.now.load(Ordering::Relaxed) >= high - high / 8
     }
 
     /// Counts `bytes` whose contents were given back.

@@ -171,7 +171,7 @@ pub(crate) unsafe fn resize_large(
 
 /// Makes up for a large block's new memory above the high mark.
 fn make_up_large(grown: Grown) {
-    if grown.near {
+    if grown.bytes != 0 {
         STOCKS.with(|stocks| {
             // SAFETY: as in `thread`.
             if let Some(thread) = unsafe { stocks.state.thread.get().as_mut() } {

@@ -205,8 +205,11 @@ impl Thread {
     /// Trims stocks other than that of `class` where the heap comes near its peak: what they hold
     /// would pin memory beside it. How much of them depends on how much memory is new.
     pub(super) fn trim_near_peak(&mut self, class: usize, grown: Grown) {
+        if grown.bytes == 0 {
+            return;
+        }
         self.grown += grown.bytes;
-        if grown.near && ALL.wants_trim(self.grown, HEAP.resident.high()) {
+        if HEAP.resident.is_near() && ALL.wants_trim(self.grown, HEAP.resident.high()) {
             let mut rest = adapt::TRIMMED * core::mem::take(&mut self.grown);
             for _ in 0..CLASSES {
                 self.trim_hand = (self.trim_hand + 1) % CLASSES as u16;
