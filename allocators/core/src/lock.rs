@@ -169,6 +169,17 @@ impl<T, L: RawLock> Guarded<T, L> {
         self.lock.try_lock().then(|| unsafe { self.finish(work) })
     }
 
+    /// [`with`](Self::with), and calls `contended` before it waits where the lock is taken.
+    #[inline]
+    pub fn with_watched<R>(&self, contended: impl FnOnce(), work: impl FnOnce(&mut T) -> R) -> R {
+        if !self.lock.try_lock() {
+            contended();
+            self.lock.lock();
+        }
+        // SAFETY: taken above.
+        unsafe { self.finish(work) }
+    }
+
     /// Works and unlocks.
     ///
     /// # Safety

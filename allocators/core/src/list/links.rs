@@ -37,6 +37,15 @@ pub unsafe trait Links {
     unsafe fn next(&self, block: Self::Block) -> Option<Self::Block>;
 }
 
+/// Links by index that may be read while another thread writes them.
+///
+/// # Safety
+///
+/// Implementors promise that
+/// 1. `next` may be called for a block that the caller does not own, at any time after the block's
+///    first link; where another thread owns it, the answer is a number that means nothing.
+pub unsafe trait SharedLinks: Links<Block = u32> + Copy {}
+
 /// An atomic place for an optional block.
 pub trait Head {
     /// The name of a block.
@@ -200,6 +209,9 @@ unsafe impl Links for Indexed<'_> {
         decode(place.load(Ordering::Relaxed))
     }
 }
+
+// SAFETY: 1. an atomic load of one place, whoever stores there.
+unsafe impl SharedLinks for Indexed<'_> {}
 
 /// The head of a shared list of indices.
 #[derive(Debug)]

@@ -15,7 +15,6 @@
 //! at most the blocks it held; all others stay takeable and none is handed out twice. The models
 //! stop a thread before each of its atomic operations.
 
-#[cfg(target_has_atomic = "64")]
 mod index_stack;
 mod lifo;
 mod links;
@@ -25,8 +24,7 @@ mod remote;
 #[cfg(all(test, not(strata_loom)))]
 mod tests;
 
-#[cfg(target_has_atomic = "64")]
 pub use index_stack::IndexStack;
 pub use lifo::Lifo;
-pub use links::{Head, InBand, IndexHead, Indexed, Links, PointerHead};
+pub use links::{Head, InBand, IndexHead, Indexed, Links, PointerHead, SharedLinks};
 pub use remote::RemoteList;

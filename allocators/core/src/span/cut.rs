@@ -47,6 +47,17 @@ impl Cut {
         Self { block: block as u32, blocks: blocks as u32, inverse }
     }
 
+    /// A span that is one block of `len` bytes, which may be longer than [`Cut::MAX_LEN`].
+    ///
+    /// # Panics
+    ///
+    /// (In a constant: does not compile) where `len` is zero or does not fit in 32 bits.
+    pub const fn single(len: usize) -> Self {
+        assert!(len > 0 && len as u64 <= u32::MAX as u64, "a block is 1 byte to 4 GiB - 1 long");
+        // Everything inside divides to zero, and no other offset is where a block begins.
+        Self { block: len as u32, blocks: 1, inverse: 0 }
+    }
+
     /// Bytes of a block.
     #[inline]
     pub const fn block_len(self) -> usize {
@@ -122,6 +133,14 @@ mod tests {
         assert_eq!(cut.blocks_in(0, 4096), 0..85);
         assert_eq!(cut.blocks_in(47, 49), 0..2);
         assert_eq!(cut.blocks_in(4080, 4096), 85..85, "the tail holds no block");
+    }
+
+    #[test]
+    fn a_single_block_begins_at_nothing() {
+        let cut = Cut::single(5 << 20);
+        assert_eq!((cut.blocks(), cut.offset_of(1)), (1, 5 << 20));
+        assert_eq!(cut.number_of(0), Some(0));
+        assert!([1, 4096, 1 << 20, 5 << 20].iter().all(|at| cut.number_of(*at).is_none()));
     }
 
     #[test]

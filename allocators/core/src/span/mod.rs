@@ -1,8 +1,9 @@
 //! A span cut into equal blocks: where each block lies, and which are free.
 //!
-//! What a pool and a general-purpose allocator have in common, and no more: no links, no owner, no
-//! lock, and nothing of it lies in the blocks. [`Cut`] is the arithmetic, [`Occupancy`] the bitmap.
-//! Blocks are named by their number in the span.
+//! What a pool and a general-purpose allocator have in common, and no more: no free list, no owner,
+//! no lock, and nothing of it lies in the blocks. [`Cut`] is the arithmetic, [`Occupancy`] the bitmap,
+//! [`Span`] the descriptor with its idle pages; [`Lists`] chooses the span to take from, and finds
+//! those that may retire. Blocks are named by their number in the span.
 //!
 //! Freshly cut spans need no pass over their blocks: runs are taken in the order of addresses, so
 //! pages behind the last block that was ever taken have not been touched.
@@ -25,7 +26,12 @@
 //! ```
 
 mod cut;
+mod descriptor;
+mod lists;
 mod occupancy;
+mod queue;
 
 pub use cut::Cut;
+pub use descriptor::{LEFT, NONE, Span, SpanId, ranges};
+pub use lists::{Figures, Flushed, Lists, Misuse, Spans, Taken};
 pub use occupancy::{AlreadyFree, MAX_BLOCKS, Occupancy};
