@@ -1,0 +1,85 @@
+//! What of a pool goes back to the source, and when.
+//!
+//! Three occasions. A put that empties a chunk beyond the watermark releases it there and then. A
+//! trim releases all that is not to be kept and purges every idle page. A decay releases and purges
+//! what was not used since the decay before: the fewest empty chunks and idle pages that there were
+//! in between, which nobody missed (Bonwick's working set).
+
+use core::ptr::NonNull;
+
+use strata_core::span::NONE;
+use strata_core::{Chunk, Source};
+
+use super::Store;
+
+impl<S: Source<Address = NonNull<u8>>> Store<S> {
+    /// Releases empty chunks beyond the watermark.
+    #[cold]
+    pub(super) fn retire_slow(&mut self) {
+        let keep = self.config.keep_empty.max(self.chunks() / 8);
+        self.retire_to(keep, 0);
+    }
+
+    /// Releases empty chunks until `keep` are left, as long as `free` blocks stay in the pool.
+    fn retire_to(&mut self, keep: usize, free: usize) {
+        if self.sealed || !S::RELEASES {
+            return;
+        }
+        while self.figures().empty > keep {
+            let id = self.lists.take_empty(&self.table, 1);
+            if id == NONE {
+                return;
+            }
+            // SAFETY: just taken out, in our hand alone.
+            let span = unsafe { strata_core::span::Spans::span(&self.table, id).as_ref() };
+            let (base, total) = (span.base, usize::from(span.total));
+            if self.capacity - self.figures().live < free.saturating_add(total) {
+                self.lists.add(&self.table, id);
+                return;
+            }
+            let Some(entry) = self.index.remove(base.addr().get()) else { return };
+            self.capacity -= total;
+            self.bytes -= entry.len as usize;
+            self.put_place(id);
+            // SAFETY: 1. a chunk of the source. 2. no block of it is out, and it is struck out.
+            unsafe { self.source.release(Chunk::from_raw_parts(base, entry.len as usize)) };
+        }
+        self.low.empty = self.low.empty.min(self.figures().empty);
+    }
+
+    /// Purges about `most` bytes of idle pages. A sealed pool keeps them: it must not fault again.
+    fn purge(&mut self, most: usize) -> usize {
+        if self.sealed || !S::PURGES {
+            return 0;
+        }
+        let page_log2 = self.page_log2();
+        let mut undefined = false;
+        // SAFETY: 1. invariant 1 of the store, and pages are its source's granules.
+        let purged = unsafe {
+            self.lists.purge(&*self.source, &self.table, page_log2, most, &mut undefined)
+        };
+        self.low.idle = self.low.idle.min(self.figures().idle);
+        purged.unwrap_or(0)
+    }
+
+    /// Keeps `free` free blocks and gives everything else back that no block is on. Answers how
+    /// many bytes went.
+    pub(crate) fn trim(&mut self, free: usize) -> usize {
+        let before = self.bytes;
+        self.retire_to(0, free);
+        // What is kept ready keeps its contents.
+        let idle = self.figures().idle << self.page_log2();
+        let purged = self.purge(idle.saturating_sub(free.saturating_mul(self.shape.len())));
+        before - self.bytes + purged
+    }
+
+    /// Gives back what nobody used since the last decay. Answers how many bytes went.
+    pub(crate) fn decay(&mut self) -> usize {
+        let (before, low, now) = (self.bytes, self.low, self.figures());
+        self.retire_to(now.empty.saturating_sub(low.empty), 0);
+        let pages = low.idle.min(self.figures().idle);
+        let purged = self.purge(pages << self.page_log2());
+        self.low = self.figures();
+        before - self.bytes + purged
+    }
+}
