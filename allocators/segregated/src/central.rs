@@ -14,8 +14,8 @@ use crate::class::{self, CLASSES, FRAME};
 use crate::ground::{Ground, Run, settle};
 use crate::region::Use;
 use crate::resident::{Grown, Resident};
-use crate::shelf::{Figures, Shelf};
-use crate::span::{FREE_PLACE, NONE, PLACE_BITS, Span, SpanId, ranges};
+use crate::shelf::{self, Figures, Shelf};
+use crate::span::{self, FREE_PLACE, NONE, PLACE_BITS, Span, SpanId, ranges};
 use crate::territory::Territories;
 
 /// What a heap needs besides memory.
@@ -140,7 +140,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         for shelf in self.shelves.iter().filter(|shelf| shelf.empty() != 0) {
             let chain = shelf.with(|lists| {
                 let before = lists.figures();
-                let chain = lists.take_empty(&self.territories);
+                let chain = lists.take_empty(&self.territories, usize::MAX);
                 self.count(before, lists.figures());
                 chain
             });
@@ -163,7 +163,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         let shelf = &self.shelves[class];
         let flushed = shelf.with(|lists| {
             let before = lists.figures();
-            let flushed = lists.put(&self.territories, class, self.page_log2(), blocks);
+            let flushed = shelf::put(lists, &self.territories, class, self.page_log2(), blocks);
             self.count(before, lists.figures());
             flushed
         });
@@ -204,7 +204,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                     return Err(Exhausted);
                 }
             };
-            let span = Span::new(taken.base, class, id, page, taken.contents, taken.gone);
+            let span = span::new(taken.base, class, id, page, taken.contents, taken.gone);
             // SAFETY: a place that was just taken, so ours alone.
             unsafe { self.territories.span(id).write(span) };
             let place = id & ((1 << PLACE_BITS) - 1);
@@ -223,9 +223,9 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                 let (next, id) = (span.next, span.id);
                 let run = self.run_of(span);
                 settle(&self.territories, run, Use::Nothing);
-                let contents = span.contents(page_log2);
+                let contents = span::contents(span, page_log2);
                 ground.put(&self.territories, run, ranges(contents));
-                for gone in ranges(span.gone_frames(page_log2)) {
+                for gone in ranges(span::gone_frames(span, page_log2)) {
                     ground.note_purged(&self.territories, run, gone);
                 }
                 // SAFETY: 1. the span is gone.

@@ -3,12 +3,13 @@
 use core::fmt;
 use core::ptr::NonNull;
 
+use strata_core::span::LEFT;
 use strata_core::{ByteCount, Source};
 
 use crate::central::{Central, Platform};
 use crate::class::{self, CLASSES, FRAME};
 use crate::region::{FRAMES, Use};
-use crate::span::{LEFT, Span};
+use crate::span::Span;
 
 /// What a validation went over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,25 +116,9 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                 self.with_span(at, class, |span| {
                     checked.spans += 1;
                     checked.blocks += blocks - span.blocks.left();
-                    if !span.blocks.is_consistent(blocks) {
-                        fail("the count of free blocks is that of the bitmap", at);
-                    }
-                    let carved = usize::from(span.carved);
-                    if carved > blocks || !span.blocks.all_free(carved..blocks) {
-                        fail("blocks that were never taken are free", at);
-                    }
-                    if span.idle & span.gone != 0 {
-                        fail("a page is not idle and gone", at);
-                    }
-                    let log2 = self.page_log2();
-                    for page in (0..u32::from(span.pages)).filter(|p| span.idle >> p & 1 == 1) {
-                        let (from, to) = ((page as usize) << log2, (page as usize + 1) << log2);
-                        if !span.blocks.all_free(span.cut().blocks_in(from, to)) {
-                            fail("no block of an idle page is taken", at);
-                        }
-                    }
-                    if span.queued != (span.idle != 0) {
-                        fail("a span with idle pages is in the queue", at);
+                    let cut = class::cut(class.into());
+                    if let Some(law) = span.broken_law(cut, self.page_log2()) {
+                        fail(law, at);
                     }
                 });
             }

@@ -188,7 +188,10 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             let went = shelf.with(|lists| {
                 let before = lists.figures();
                 let (all, most, mut undefined) = (&self.territories, wanted - done, false);
-                let went = lists.purge(&self.source, all, page_log2, most, &mut undefined);
+                // SAFETY: 1. spans lie in territories, which are chunks of the source, and
+                // pages are its granules or more of them.
+                let went =
+                    unsafe { lists.purge(&self.source, all, page_log2, most, &mut undefined) };
                 self.count(before, lists.figures());
                 if undefined {
                     // Before the lock opens and a span can go to the ground with such pages.

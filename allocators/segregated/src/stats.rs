@@ -6,6 +6,7 @@ use strata_core::{ByteCount, Source, Stats};
 
 use crate::central::{Central, Platform};
 use crate::class::{self, FRAME};
+use crate::span;
 
 impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// The figures, with `in_stocks` bytes of blocks that threads keep ready.
@@ -54,7 +55,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             let len = class::span_frames(class) * FRAME;
             shelf.with(|lists| {
                 lists.each(&self.territories, |span| {
-                    bytes += len - span.contents(page_log2).count_ones() as usize * FRAME;
+                    bytes += len - span::contents(span, page_log2).count_ones() as usize * FRAME;
                 });
             });
         }
