@@ -55,6 +55,7 @@ pub struct BlockPool<S: Source<Address = NonNull<u8>> = SystemSource, L: RawLock
         expect(dead_code, reason = "threads have caches of themselves with std only")
     )]
     pub(crate) number: AtomicUsize,
+    pub(crate) shape: Shape,
     /// Blocks that fill a magazine, now and at most.
     pub(crate) rounds: AtomicUsize,
     pub(crate) most_rounds: usize,
@@ -158,6 +159,7 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
             let rounds = if most < ROUNDS { most } else { ROUNDS };
             Self {
                 number: AtomicUsize::new(0),
+                shape,
                 rounds: AtomicUsize::new(rounds),
                 most_rounds: most,
                 most_magazines: if magazines < 1 << 26 { magazines as u32 } else { 1 << 26 },
@@ -300,11 +302,8 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
 
     /// The layout of a block: what was asked for, rounded up.
     pub fn layout(&self) -> Layout {
-        self.central(|central| {
-            let shape = central.store.shape;
-            // SAFETY: a multiple of the alignment, below 2 GiB.
-            unsafe { Layout::from_size_align_unchecked(shape.len(), shape.align) }
-        })
+        // SAFETY: a multiple of the alignment, below 2 GiB.
+        unsafe { Layout::from_size_align_unchecked(self.shape.len(), self.shape.align) }
     }
 
     /// All caches that were ever made.

@@ -18,6 +18,8 @@ macro_rules! new_lock {
     };
 }
 
+#[cfg(feature = "allocator-api2")]
+mod allocator;
 mod block_pool;
 mod blocks;
 mod cache;
@@ -26,6 +28,8 @@ mod config;
 mod depot;
 mod error;
 mod explicit;
+mod global;
+mod handle;
 mod local;
 mod manage;
 mod pool;
@@ -36,11 +40,15 @@ mod stats;
 mod store;
 mod system;
 
+#[cfg(feature = "allocator-api2")]
+pub use allocator::AllocatorSource;
 pub use block_pool::BlockPool;
 pub use check::Broken;
 pub use config::Config;
 pub use error::{FixedError, Misuse, PoolFull};
 pub use explicit::ThreadCache;
+pub use global::PoolAlloc;
+pub use handle::{Handle, HandleError, HandlePool};
 pub use local::LocalPool;
 pub use pool::{Pool, PoolCache};
 pub use pool_arc::{Counted, PoolArc};

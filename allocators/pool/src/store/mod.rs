@@ -221,6 +221,32 @@ impl<S: Source<Address = NonNull<u8>>> Store<S> {
         }
     }
 
+    /// The chunk and number of a block that is out.
+    pub(crate) fn place_of(&self, block: *mut u8) -> Option<(SpanId, usize)> {
+        let entry = self.index.find(block.addr())?;
+        Some((entry.id, self.shape.cut.number_at(block.addr() - entry.base)))
+    }
+
+    /// The block of that chunk and number.
+    ///
+    /// # Safety
+    ///
+    /// 1. The chunk is one of this pool's, and has the number.
+    #[inline]
+    pub(crate) unsafe fn block_at(&self, id: SpanId, number: usize) -> NonNull<u8> {
+        // SAFETY: the chunk has a span (1.), which nobody else reaches.
+        let base = unsafe { self.table.span(id).as_ref() }.base;
+        // SAFETY: the block lies in the chunk (1.).
+        unsafe { base.add(self.shape.cut.offset_of(number)) }
+    }
+
+    /// The number of the chunk at a place in the order of addresses, and its blocks.
+    pub(crate) fn chunk_at(&self, at: usize) -> Option<(SpanId, usize)> {
+        let entry = self.index.entries().get(at)?;
+        // SAFETY: entered chunks have spans (1.), which nobody else reaches.
+        Some((entry.id, unsafe { self.table.span(entry.id).as_ref() }.total.into()))
+    }
+
     /// Gets at least `more` blocks from the source, in one chunk or several.
     pub(crate) fn grow(&mut self, more: usize) -> Result<(), Exhausted> {
         if self.sealed {
