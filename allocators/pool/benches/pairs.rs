@@ -3,23 +3,29 @@
 #![allow(missing_docs, reason = "criterion's macro makes an undocumented function")]
 
 use std::hint::black_box;
+use std::mem::MaybeUninit;
 use std::ptr;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use strata_pool::{LocalPool, Pool, StaticPool};
 
-/// The payload of every subject.
-type Payload = [u64; 8];
+/// The payload of every subject: 64 bytes, of which the first word is written.
+#[derive(Clone, Copy)]
+pub struct Payload {
+    word: u64,
+    _rest: MaybeUninit<[u64; 7]>,
+}
 
+#[inline(always)]
 fn payload() -> Payload {
-    black_box([7; 8])
+    Payload { word: 7, _rest: MaybeUninit::uninit() }
 }
 
 /// Lets the compiler know nothing of a value, and drops it.
 #[inline(always)]
 fn seen(mut value: impl std::ops::DerefMut<Target = Payload>) {
-    black_box(&raw mut *value);
+    black_box(&raw mut value.word);
     drop(value);
 }
 
@@ -37,7 +43,7 @@ impl Raw {
     fn new(blocks: usize) -> Self {
         let mut list = Self { head: ptr::null_mut() };
         for _ in 0..blocks {
-            list.put(Box::into_raw(Box::new(Node { value: [0; 8] })));
+            list.put(Box::into_raw(Box::new(Node { value: payload() })));
         }
         list
     }
@@ -109,7 +115,7 @@ fn local(c: &mut Criterion) {
     group.bench_function("heapless", |b| {
         b.iter(|| seen(HeaplessPool.alloc(payload()).ok().unwrap()));
     });
-    let linear = lockfree_object_pool::LinearObjectPool::<Payload>::new(|| [0; 8], |_| ());
+    let linear = lockfree_object_pool::LinearObjectPool::new(payload, |_: &mut Payload| ());
     group.bench_function("lockfree-object-pool, linear", |b| {
         b.iter(|| {
             let mut value = linear.pull();
@@ -117,7 +123,7 @@ fn local(c: &mut Criterion) {
             seen(value);
         });
     });
-    let objects = object_pool::Pool::<Payload>::new(1024, || [0; 8]);
+    let objects = object_pool::Pool::<Payload>::new(1024, payload);
     group.bench_function("object-pool", |b| {
         b.iter(|| {
             let mut value = objects.try_pull().unwrap();
@@ -128,7 +134,7 @@ fn local(c: &mut Criterion) {
     struct Zeroes;
     impl opool::PoolAllocator<Payload> for Zeroes {
         fn allocate(&self) -> Payload {
-            [0; 8]
+            payload()
         }
     }
     let opool = opool::Pool::new(1024, Zeroes);

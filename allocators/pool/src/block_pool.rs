@@ -150,12 +150,11 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
             most = if most > config.rounds { config.rounds } else { most };
             most = if most > MOST_ROUNDS { MOST_ROUNDS } else { most };
             most = if most > share { share } else { most };
-            most = if config.hoard < 2 * most { config.hoard / 2 } else { most };
+            let half = config.hoard.saturating_sub(1) / 2;
+            most = if most > half { half } else { most };
             most = if cfg!(feature = "checked") { 0 } else { most };
-            let magazines = match config.hoard.checked_div(most) {
-                Some(magazines) => magazines,
-                None => 0,
-            };
+            // Two magazines go with one block that stands by itself.
+            let magazines = if most == 0 { 0 } else { config.hoard / (most + 1) };
             let rounds = if most < ROUNDS { most } else { ROUNDS };
             Self {
                 number: AtomicUsize::new(0),
@@ -294,8 +293,8 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
     /// 1. As for [`BlockPool::deallocate`].
     #[inline(always)]
     pub(crate) unsafe fn put(&self, cache: &Cache, block: NonNull<u8>) {
-        if !cache.put(block) {
-            // SAFETY: 1. the caller's.
+        if let Err(block) = cache.put(block) {
+            // SAFETY: 1. the caller's, or one that the cache had.
             unsafe { self.put_slow(cache, block) }
         }
     }
@@ -314,11 +313,21 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
         (0..count).map(|id| unsafe { self.cache_table.get(id).cast::<Cache>().as_ref() })
     }
 
-    /// A cache for the caller alone: one that was left, or a new one.
+    /// A cache for the caller alone, with magazines: one that was left, or a new one. `None` where
+    /// there is no memory for it, or may not be.
     pub(crate) fn claim_cache(&self) -> Option<NonNull<Cache>> {
-        if let Some(left) = self.caches().find(|cache| cache.claim()) {
-            return Some(NonNull::from(left));
+        let left = self.caches().find(|cache| cache.claim()).map(NonNull::from);
+        let cache = left.or_else(|| self.new_cache())?;
+        // SAFETY: claimed, in a pool that is borrowed.
+        let claimed = unsafe { cache.as_ref() };
+        if claimed.magazines().is_some() || self.equip(claimed) {
+            return Some(cache);
         }
+        claimed.leave();
+        None
+    }
+
+    fn new_cache(&self) -> Option<NonNull<Cache>> {
         self.central(|central| {
             if central.spare_caches.is_empty() {
                 if central.store.sealed {

@@ -41,3 +41,9 @@ pub unsafe trait KeepsPinned: Blocks {
     /// Says that a value in a block was pinned.
     fn note_pinned(&self);
 }
+
+/// Tells the compiler to lay the code of a branch out of the way, where the other one is the pair's
+/// that all are measured by. (A cold function marks the block that calls it; hashbrown's trick.)
+#[cold]
+#[inline(always)]
+pub(crate) fn unlikely() {}

@@ -48,11 +48,13 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
     pub fn validate_all(&mut self) -> Result<(), Broken> {
         self.validate()?;
         for cache in self.caches() {
-            let Some((loaded, previous)) = cache.unload(&self.depot) else { continue };
-            for id in [loaded, previous] {
-                self.check_magazine(id)?;
-                self.depot.put_empty(id);
+            if let Some(hot) = cache.take_hot() {
+                self.check_block(hot.as_ptr())?;
             }
+            let Some((loaded, previous)) = cache.unload(&self.depot) else { continue };
+            self.check_magazine(loaded)?;
+            self.check_magazine(previous)?;
+            cache.load(&self.depot, loaded, previous, self.rounds());
         }
         while let Some(id) = self.depot.take_full() {
             self.check_magazine(id)?;
@@ -66,10 +68,14 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
         let len = self.depot.len(id);
         // SAFETY: 1. taken out of its cache or stack, so ours. 2. it has `len` blocks.
         for &block in unsafe { self.depot.blocks(id, len) }.iter() {
-            self.central(|central| central.store.try_put(&[block]))
-                .map_err(|_| Broken("a block in a magazine is one of the pool's that is out"))?;
+            self.check_block(block)?;
         }
         self.depot.set_len(id, 0);
         Ok(())
+    }
+
+    fn check_block(&self, block: *mut u8) -> Result<(), Broken> {
+        self.central(|central| central.store.try_put(&[block]))
+            .map_err(|_| Broken("a block in a magazine is one of the pool's that is out"))
     }
 }

@@ -51,7 +51,8 @@ impl Config {
     }
 
     /// At most `blocks` free blocks in the magazines of all threads and the depot together. A thread
-    /// for which there is no magazine goes to the chunks for each block. Zero: no magazines.
+    /// for which there is no magazine goes to the chunks for each block. Zero: no magazines. (A
+    /// [`LocalPool`](crate::LocalPool) has one block at hand all the same.)
     #[must_use]
     pub const fn hoard(self, blocks: usize) -> Self {
         Self { hoard: blocks, ..self }

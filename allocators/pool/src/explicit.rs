@@ -84,17 +84,18 @@ impl<'p, S: Source<Address = NonNull<u8>>, L: RawLock> ThreadCache<'p, S, L> {
     pub fn flush(&self) {
         if let Some(cache) = self.cache {
             // SAFETY: claimed, in a pool that is borrowed.
-            self.pool.strip(unsafe { cache.as_ref() });
+            self.pool.empty_cache(unsafe { cache.as_ref() });
         }
     }
 }
 
 impl<S: Source<Address = NonNull<u8>>, L: RawLock> Drop for ThreadCache<'_, S, L> {
     fn drop(&mut self) {
-        self.flush();
         if let Some(cache) = self.cache {
             // SAFETY: claimed, in a pool that is borrowed.
-            unsafe { cache.as_ref() }.leave();
+            let cache = unsafe { cache.as_ref() };
+            self.pool.strip(cache);
+            cache.leave();
         }
     }
 }

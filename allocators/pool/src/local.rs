@@ -8,7 +8,7 @@ use core::ptr::{self, NonNull};
 
 use strata_core::{ConfigError, Exhausted, Source};
 
-use crate::blocks::{Blocks, BlocksOf, KeepsPinned};
+use crate::blocks::{Blocks, BlocksOf, KeepsPinned, unlikely};
 use crate::config::Config;
 use crate::error::PoolFull;
 use crate::pool_box::PoolBox;
@@ -24,10 +24,12 @@ const BYTES: usize = 128 << 10;
 ///
 /// # Invariants
 ///
-/// 1. The first `len` of `hand` are blocks of `store` that are out, and nobody else's; `len` is at
+/// 1. The first `len` of `hand`, and `hot` if it is not null, are blocks of `store` that are out, and nobody else's; `len` is at
 ///    most `bound`, which is at most [`ROUNDS`].
 /// 2. `store` is reached by methods of this type alone, which do not call one another while they do.
 pub(crate) struct LocalBlocks<S: Source<Address = NonNull<u8>>> {
+    /// The block that came back last, or null: a take that follows a put does not wait for `len`.
+    hot: Cell<*mut u8>,
     len: Cell<usize>,
     bound: usize,
     hand: UnsafeCell<[*mut u8; ROUNDS]>,
@@ -45,9 +47,12 @@ impl<S: Source<Address = NonNull<u8>>> LocalBlocks<S> {
             let mut bound = BYTES / shape.len();
             bound = if bound > ROUNDS { ROUNDS } else { bound };
             bound = if bound > config.rounds { config.rounds } else { bound };
-            bound = if bound > config.hoard { config.hoard } else { bound };
+            // One of those in hand stands by itself.
+            let hoard = config.hoard.saturating_sub(1);
+            bound = if bound > hoard { hoard } else { bound };
             bound = if cfg!(feature = "checked") { 0 } else { bound };
             Self {
+                hot: Cell::new(ptr::null_mut()),
                 len: Cell::new(0),
                 bound,
                 hand: UnsafeCell::new([ptr::null_mut(); ROUNDS]),
@@ -74,6 +79,11 @@ impl<S: Source<Address = NonNull<u8>>> LocalBlocks<S> {
 
     #[inline(always)]
     pub(crate) fn take(&self) -> Option<NonNull<u8>> {
+        if let Some(hot) = NonNull::new(self.hot.get()) {
+            self.hot.set(ptr::null_mut());
+            return Some(hot);
+        }
+        unlikely();
         let len = self.len.get();
         if len == 0 {
             return self.take_slow();
@@ -88,12 +98,25 @@ impl<S: Source<Address = NonNull<u8>>> LocalBlocks<S> {
     /// 1. The block is one of these that is out, and is handed over.
     #[inline(always)]
     pub(crate) unsafe fn put(&self, block: NonNull<u8>) {
+        if cfg!(feature = "checked") {
+            return self.push_slow(block.as_ptr());
+        }
+        let old = self.hot.replace(block.as_ptr());
+        if !old.is_null() {
+            unlikely();
+            self.push(old);
+        }
+    }
+
+    /// Puts a block in hand.
+    #[inline(always)]
+    fn push(&self, block: *mut u8) {
         let len = self.len.get();
         if len >= self.bound {
-            return self.put_slow(block);
+            return self.push_slow(block);
         }
         // SAFETY: there is room below `bound` (1.).
-        unsafe { *self.place(len) = block.as_ptr() };
+        unsafe { *self.place(len) = block };
         self.len.set(len + 1);
     }
 
@@ -120,15 +143,14 @@ impl<S: Source<Address = NonNull<u8>>> LocalBlocks<S> {
     /// Puts the older half of the hand back to the chunks.
     #[cold]
     #[inline(never)]
-    fn put_slow(&self, block: NonNull<u8>) {
+    fn push_slow(&self, block: *mut u8) {
         if self.bound == 0 {
-            return self.with(|store| store.put(&[block.as_ptr()]));
+            return self.with(|store| store.put(&[block]));
         }
-        let half = self.bound.div_ceil(2);
-        self.put_oldest(half);
+        self.put_oldest(self.bound.div_ceil(2));
         let len = self.len.get();
         // SAFETY: half of the array is free.
-        unsafe { *self.place(len) = block.as_ptr() };
+        unsafe { *self.place(len) = block };
         self.len.set(len + 1);
     }
 
@@ -148,11 +170,15 @@ impl<S: Source<Address = NonNull<u8>>> LocalBlocks<S> {
 
     pub(crate) fn flush(&self) {
         self.put_oldest(usize::MAX);
+        let hot = self.hot.replace(ptr::null_mut());
+        if !hot.is_null() {
+            self.with(|store| store.put(&[hot]));
+        }
     }
 
     /// Blocks in hand.
     pub(crate) fn cached(&self) -> usize {
-        self.len.get()
+        self.len.get() + usize::from(!self.hot.get().is_null())
     }
 
     pub(crate) fn failed(&self) -> usize {

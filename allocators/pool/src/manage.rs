@@ -82,7 +82,7 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
             // Relaxed: the number says nothing about other memory.
             if let Some(cache) = crate::cache::thread::find(self.number.load(Ordering::Relaxed)) {
                 // SAFETY: this thread's, in a pool that is borrowed.
-                self.strip(unsafe { cache.as_ref() });
+                self.empty_cache(unsafe { cache.as_ref() });
             }
         }
         self.adopt();

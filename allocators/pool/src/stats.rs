@@ -102,7 +102,7 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
     fn cached(&self) -> usize {
         let mut cached = self.depot.blocks_in_full();
         for cache in self.caches() {
-            cached += cache.loaded_len(&self.depot);
+            cached += cache.loaded_len(&self.depot) + usize::from(cache.has_hot());
             if let Some((_, previous)) = cache.magazines() {
                 cached += self.depot.len(previous);
             }

@@ -1,11 +1,13 @@
 //! What a thread has of a pool: two magazines, from which it takes and to which it puts back
 //! without asking anybody.
 //!
-//! Where nothing went wrong, taking a block is a load of the top, a load of the block there, a test
-//! and a store; putting one back is two loads, a compare and two stores. Nothing of the block itself
-//! is touched. Below the oldest block of a magazine stands null, so that an empty one shows by what
-//! is taken from it. A cache without magazines has both pointers at a null of everybody's, empty and
-//! full at once.
+//! The block that came back last stands by itself, in `hot`: a take that follows a put finds it with
+//! one load, and neither waits for the other's count. (A top that both change is a chain of stores
+//! and loads that nothing overtakes.) All others stand in the magazines. Nothing of a block itself is
+//! touched.
+//!
+//! Below the oldest block of a magazine stands null, so that an empty one shows by what is taken from
+//! it. A cache without magazines has both pointers at a null of everybody's, empty and full at once.
 
 pub(crate) mod slow;
 #[cfg(all(feature = "std", not(strata_loom)))]
@@ -15,6 +17,7 @@ use core::ptr::{self, NonNull};
 
 use strata_core::sync::{AtomicPtr, AtomicU32, Ordering};
 
+use crate::blocks::unlikely;
 use crate::depot::{Depot, MagazineId, NO_MAGAZINE, array};
 
 /// Who has a cache.
@@ -35,6 +38,8 @@ pub(crate) const OWNED: u32 = 1;
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Cache {
+    /// The block that came back last, or null; null while there is no magazine.
+    hot: AtomicPtr<u8>,
     top: AtomicPtr<*mut u8>,
     limit: AtomicPtr<*mut u8>,
     pub(crate) loaded: AtomicU32,
@@ -63,6 +68,7 @@ fn nothing() -> *mut *mut u8 {
 impl Cache {
     pub(crate) fn new(owner: u32) -> Self {
         Self {
+            hot: AtomicPtr::new(ptr::null_mut()),
             top: AtomicPtr::new(nothing()),
             limit: AtomicPtr::new(nothing()),
             loaded: AtomicU32::new(NO_MAGAZINE),
@@ -74,9 +80,15 @@ impl Cache {
         }
     }
 
-    /// A block, if the loaded magazine has one. For the owner.
+    /// A block, the one that came back last or else one of the loaded magazine, if there is one. For
+    /// the owner.
     #[inline(always)]
     pub(crate) fn take(&self) -> Option<NonNull<u8>> {
+        if let Some(hot) = NonNull::new(self.hot.load(Ordering::Relaxed)) {
+            self.hot.store(ptr::null_mut(), Ordering::Relaxed);
+            return Some(hot);
+        }
+        unlikely();
         let top = self.top.load(Ordering::Relaxed);
         // SAFETY: `top` is in the magazine's array, or the null of everybody's (1.).
         let block = NonNull::new(unsafe { *top })?;
@@ -85,12 +97,27 @@ impl Cache {
         Some(block)
     }
 
-    /// Puts a block into the loaded magazine; false where that is full. For the owner.
+    /// Puts a block back. Answers the one for which there is no room in the loaded magazine, if
+    /// there is none. For the owner.
     #[inline(always)]
-    pub(crate) fn put(&self, block: NonNull<u8>) -> bool {
+    pub(crate) fn put(&self, block: NonNull<u8>) -> Result<(), NonNull<u8>> {
+        let old = self.hot.load(Ordering::Relaxed);
+        self.hot.store(block.as_ptr(), Ordering::Relaxed);
+        match NonNull::new(old) {
+            None => Ok(()),
+            Some(old) => {
+                unlikely();
+                self.push(old)
+            }
+        }
+    }
+
+    /// Puts a block into the loaded magazine, if that is not full. For the owner.
+    #[inline(always)]
+    pub(crate) fn push(&self, block: NonNull<u8>) -> Result<(), NonNull<u8>> {
         let top = self.top.load(Ordering::Relaxed);
         if top == self.limit.load(Ordering::Relaxed) {
-            return false;
+            return Err(block);
         }
         // SAFETY: below the limit there is room for one more (1.), and the array is the owner's.
         unsafe {
@@ -98,13 +125,25 @@ impl Cache {
             *top = block.as_ptr();
             self.top.store(top, Ordering::Relaxed);
         }
-        true
+        Ok(())
+    }
+
+    /// Takes the block that stands by itself. For the owner.
+    pub(crate) fn take_hot(&self) -> Option<NonNull<u8>> {
+        let hot = NonNull::new(self.hot.load(Ordering::Relaxed))?;
+        self.hot.store(ptr::null_mut(), Ordering::Relaxed);
+        Some(hot)
     }
 
     /// The magazines; none or both.
     pub(crate) fn magazines(&self) -> Option<(MagazineId, MagazineId)> {
         let loaded = self.loaded.load(Ordering::Relaxed);
         (loaded != NO_MAGAZINE).then(|| (loaded, self.previous.load(Ordering::Relaxed)))
+    }
+
+    /// Whether a block stands by itself; racy for others than the owner.
+    pub(crate) fn has_hot(&self) -> bool {
+        !self.hot.load(Ordering::Relaxed).is_null()
     }
 
     /// Blocks in the loaded magazine; racy for others than the owner.

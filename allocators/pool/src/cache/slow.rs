@@ -52,14 +52,10 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
     #[inline(never)]
     pub(crate) fn take_slow(&self, cache: &Cache) -> Option<NonNull<u8>> {
         self.visit(cache);
-        let Some((loaded, previous)) = cache.magazines().or_else(|| self.equip(cache)) else {
-            return self.take_direct();
-        };
+        let Some((loaded, previous)) = cache.magazines() else { return self.take_direct() };
         let (depot, rounds) = (&self.depot, self.rounds());
         depot.set_len(loaded, cache.loaded_len(depot));
-        if depot.len(loaded) > 0 {
-            // Just equipped with what another thread had left.
-        } else if depot.len(previous) > 0 {
+        if depot.len(previous) > 0 {
             cache.load(depot, previous, loaded, rounds);
         } else if let Some(full) = depot.take_full() {
             depot.put_empty(previous);
@@ -71,7 +67,7 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
         cache.take()
     }
 
-    /// Puts a block back where the loaded magazine is full.
+    /// Puts a block back for which the loaded magazine has no room.
     ///
     /// # Safety
     ///
@@ -80,13 +76,9 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
     #[inline(never)]
     pub(crate) unsafe fn put_slow(&self, cache: &Cache, block: NonNull<u8>) {
         self.visit(cache);
-        let Some((loaded, previous)) = cache.magazines().or_else(|| self.equip(cache)) else {
-            self.put_blocks(&[block.as_ptr()]);
-            return;
+        let Some((loaded, previous)) = cache.magazines() else {
+            return self.put_blocks(&[block.as_ptr()]);
         };
-        if cache.put(block) {
-            return;
-        }
         let (depot, rounds) = (&self.depot, self.rounds());
         depot.set_len(loaded, cache.loaded_len(depot));
         if depot.len(previous) == 0 {
@@ -97,7 +89,7 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
             self.empty_out(previous);
             cache.load(depot, previous, loaded, rounds);
         }
-        if !cache.put(block) {
+        if cache.push(block).is_err() {
             self.put_blocks(&[block.as_ptr()]);
         }
     }
@@ -175,19 +167,19 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
         self.depot.set_len(id, 0);
     }
 
-    /// Gives a cache two magazines, empty ones; `None` where there are no two.
-    fn equip(&self, cache: &Cache) -> Option<(MagazineId, MagazineId)> {
+    /// Gives a cache two empty magazines; false where there are no two.
+    pub(crate) fn equip(&self, cache: &Cache) -> bool {
         if self.most_rounds == 0 {
-            return None;
+            return false;
         }
         let one = || self.depot.take_empty().or_else(|| self.new_magazine());
-        let loaded = one()?;
+        let Some(loaded) = one() else { return false };
         let Some(previous) = one() else {
             self.depot.put_empty(loaded);
-            return None;
+            return false;
         };
         cache.load(&self.depot, loaded, previous, self.rounds());
-        Some((loaded, previous))
+        true
     }
 
     /// An empty magazine that there was not before, where there may be one more.
@@ -218,14 +210,30 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
         })
     }
 
-    /// Takes the blocks out of a cache of the caller's, and its magazines.
-    pub(crate) fn strip(&self, cache: &Cache) -> bool {
-        let Some((loaded, previous)) = cache.unload(&self.depot) else { return false };
+    /// Takes the blocks out of a cache of the caller's, which keeps its magazines. Answers whether
+    /// there were any.
+    pub(crate) fn empty_cache(&self, cache: &Cache) -> bool {
         let mut found = false;
+        if let Some(hot) = cache.take_hot() {
+            self.put_blocks(&[hot.as_ptr()]);
+            found = true;
+        }
+        let Some((loaded, previous)) = cache.magazines() else { return found };
+        self.depot.set_len(loaded, cache.loaded_len(&self.depot));
         for id in [loaded, previous] {
             found |= self.depot.len(id) > 0;
             self.empty_out(id);
-            self.depot.put_empty(id);
+        }
+        cache.load(&self.depot, loaded, previous, self.rounds());
+        found
+    }
+
+    /// Takes the blocks out of a cache of the caller's, and its magazines.
+    pub(crate) fn strip(&self, cache: &Cache) -> bool {
+        let found = self.empty_cache(cache);
+        if let Some((loaded, previous)) = cache.unload(&self.depot) {
+            self.depot.put_empty(loaded);
+            self.depot.put_empty(previous);
         }
         found
     }
@@ -236,7 +244,7 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
         for cache in self.caches() {
             // Relaxed, both: looks; the exchange decides.
             if cache.owner.load(Ordering::Relaxed) == FREE
-                && cache.loaded.load(Ordering::Relaxed) != NO_MAGAZINE
+                && (cache.loaded.load(Ordering::Relaxed) != NO_MAGAZINE || cache.has_hot())
                 && cache.claim()
             {
                 found |= self.strip(cache);

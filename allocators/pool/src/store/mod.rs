@@ -27,6 +27,8 @@ pub(crate) use shape::Shape;
 /// What a span without a chunk says of its class, and one with.
 const FREE_PLACE: u8 = 0;
 const IN_USE: u8 = 1;
+/// One in so many chunks may be empty, in a pool that has many.
+const PART: usize = 8;
 /// Chunks that are cut from one acquired piece at most.
 const AT_ONCE: usize = 16;
 
@@ -202,10 +204,15 @@ impl<S: Source<Address = NonNull<u8>>> Store<S> {
         let find = |address| index.find(address).map(|entry| entry.id).ok_or(Misuse::Foreign);
         let (cut, page_log2) = (self.shape.cut, self.page_log2());
         self.lists.put(&self.table, cut, page_log2, false, blocks, find)?;
-        if self.figures().empty > self.config.keep_empty.max(self.chunks() / 8) {
+        if self.figures().empty > self.watermark() {
             self.retire_slow();
         }
         Ok(())
+    }
+
+    /// Empty chunks that may stay.
+    fn watermark(&self) -> usize {
+        self.config.keep_empty.max(self.chunks() / PART)
     }
 
     /// Whether an address is that of a block that is out; where not, why it cannot be put back.
@@ -264,7 +271,8 @@ impl<S: Source<Address = NonNull<u8>>> Store<S> {
             let mut room = self.shape.room(self.bytes).max(wanted);
             let (len, blocks) = self.shape.chunk(self.source.granule(), room, most);
             let count = if S::SPLITS && len.is_multiple_of(self.shape.align) {
-                (room / 4 / len).min(most / blocks).min(AT_ONCE)
+                // No more than may stay empty.
+                (room / 4 / len).min(most / blocks).min(AT_ONCE).min(self.watermark())
             } else {
                 1
             };

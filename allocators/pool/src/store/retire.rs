@@ -16,8 +16,7 @@ impl<S: Source<Address = NonNull<u8>>> Store<S> {
     /// Releases empty chunks beyond the watermark.
     #[cold]
     pub(super) fn retire_slow(&mut self) {
-        let keep = self.config.keep_empty.max(self.chunks() / 8);
-        self.retire_to(keep, 0);
+        self.retire_to(self.watermark(), 0);
     }
 
     /// Releases empty chunks until `keep` are left, as long as `free` blocks stay in the pool.
