@@ -44,7 +44,8 @@ impl Config {
     }
 
     /// Chunks without a live block that are kept: the high watermark above which one goes back to
-    /// the source in the call that emptied it.
+    /// the source in the call that emptied it. A pool of many chunks keeps one in eight, unless this
+    /// is zero.
     #[must_use]
     pub const fn keep_empty(self, chunks: usize) -> Self {
         Self { keep_empty: chunks, ..self }

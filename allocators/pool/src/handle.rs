@@ -504,3 +504,25 @@ impl<T> fmt::Debug for Handle<T> {
 
 static_assertions::assert_eq_size!(Option<Handle<u64>>, [u32; 3]);
 static_assertions::assert_impl_all!(Handle<*mut u8>: Send, Sync, Copy);
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_whose_count_of_values_is_used_up_is_used_no_more() {
+        let mut pool = HandlePool::<u32>::new().unwrap();
+        let first = pool.insert(1).unwrap();
+        pool.age(first, u32::MAX);
+        let last = Handle { generation: NonZeroU32::MAX, ..first };
+        assert_eq!(pool.get(last), Ok(&1));
+        assert_eq!(pool.remove(last), Ok(1));
+        for n in 0..1000 {
+            let handle = pool.insert(n).unwrap();
+            assert_ne!(handle.index, first.index);
+        }
+        assert_eq!(pool.get(first), Err(HandleError::Stale));
+        assert_eq!(pool.get(last), Err(HandleError::Stale));
+        pool.validate().unwrap();
+    }
+}

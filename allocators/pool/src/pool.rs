@@ -188,6 +188,15 @@ impl<T, S: Source<Address = NonNull<u8>>, L: RawLock> Pool<T, S, L> {
     pub fn validate(&self) -> Result<(), crate::Broken> {
         self.blocks.validate()
     }
+
+    /// See [`BlockPool::validate_all`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn validate_all(&mut self) -> Result<(), crate::Broken> {
+        self.blocks.validate_all()
+    }
 }
 
 // SAFETY: 1. and 2. the untyped pool's promises; its blocks are made for `T`.

@@ -212,7 +212,10 @@ impl<S: Source<Address = NonNull<u8>>> Store<S> {
 
     /// Empty chunks that may stay.
     fn watermark(&self) -> usize {
-        self.config.keep_empty.max(self.chunks() / PART)
+        match self.config.keep_empty {
+            0 => 0,
+            keep => keep.max(self.chunks() / PART),
+        }
     }
 
     /// Whether an address is that of a block that is out; where not, why it cannot be put back.
@@ -260,7 +263,8 @@ impl<S: Source<Address = NonNull<u8>>> Store<S> {
             return Err(Exhausted);
         }
         let most = self.config.capacity.saturating_sub(self.capacity);
-        if most < more {
+        let bytes = more.checked_mul(self.shape.len()).ok_or(Exhausted)?;
+        if most < more || bytes > isize::MAX as usize {
             return Err(Exhausted);
         }
         let before = self.capacity;
