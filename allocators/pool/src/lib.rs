@@ -32,6 +32,8 @@ mod global;
 mod handle;
 mod local;
 mod manage;
+#[cfg(all(test, strata_loom))]
+mod models;
 mod pool;
 mod pool_arc;
 mod pool_box;

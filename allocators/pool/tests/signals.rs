@@ -54,7 +54,7 @@ fn a_handler_and_what_it_interrupts_share_a_pool() {
                 held.truncate(20);
             }
         }
-        if n % 3 == 0
+        if n.is_multiple_of(3)
             && let Some((word, value)) = held.pop()
         {
             assert_eq!(*value, [word; 4]);
