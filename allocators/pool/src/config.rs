@@ -20,11 +20,13 @@ pub struct Config {
 const KEEP_EMPTY: usize = 4;
 /// Blocks of a magazine at most.
 pub(crate) const MOST_ROUNDS: usize = 256;
+/// Where nothing else was said: more would keep more idle than they save.
+const ROUNDS: usize = 64;
 /// Milliseconds between two decays of themselves.
 const INTERVAL: usize = 1000;
 
 impl Config {
-    /// Any number of blocks, magazines of up to 256 blocks as they are needed, 4 empty chunks kept
+    /// Any number of blocks, magazines of up to 64 blocks as they are needed, 4 empty chunks kept
     /// (more while they are used from one decay to the next), a decay a second where there is a
     /// clock.
     pub const fn new() -> Self {
@@ -32,7 +34,7 @@ impl Config {
             capacity: usize::MAX,
             keep_empty: KEEP_EMPTY,
             hoard: usize::MAX,
-            rounds: MOST_ROUNDS,
+            rounds: ROUNDS,
             interval: INTERVAL,
         }
     }
@@ -59,8 +61,8 @@ impl Config {
         Self { hoard: blocks, ..self }
     }
 
-    /// At most `blocks` (256 at most) in one magazine. Magazines start at 32 and double when threads
-    /// meet at the chunks' lock, as Bonwick's do.
+    /// At most `blocks` (256 at most) in one magazine. Magazines start at 32 and double up to that
+    /// when threads meet at the chunks' lock, as Bonwick's do.
     #[must_use]
     pub const fn magazine(self, blocks: usize) -> Self {
         Self { rounds: if blocks < MOST_ROUNDS { blocks } else { MOST_ROUNDS }, ..self }

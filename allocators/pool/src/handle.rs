@@ -411,7 +411,7 @@ impl<T, S: Source<Address = NonNull<u8>>> HandlePool<T, S> {
     /// The pool's figures; slots that are used up count as cached.
     pub fn stats(&self) -> crate::PoolStats {
         let own = self.rows.bytes(self.store.source.granule());
-        self.store.stats(self.in_hand + self.retired, self.failed, own)
+        self.store.stats(self.in_hand + self.retired, self.failed, own, 0)
     }
 
     /// Walks all tables and checks them against each other. O(slots).

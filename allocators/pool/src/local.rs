@@ -191,7 +191,7 @@ impl<S: Source<Address = NonNull<u8>>> LocalBlocks<S> {
 
     pub(crate) fn stats(&self) -> crate::PoolStats {
         let cached = self.cached();
-        self.with(|store| store.stats(cached, self.failed(), size_of::<Self>()))
+        self.with(|store| store.stats(cached, self.failed(), 0, 0))
     }
 }
 

@@ -96,8 +96,12 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
             return;
         }
         let now = strata_os::clock::coarse_millis() as usize;
-        // Relaxed, both: who changes the word decays, nothing else hangs on it.
+        // Relaxed, all: who changes the word decays, nothing else hangs on it.
         let then = self.decayed.load(Ordering::Relaxed);
+        if then == 0 {
+            self.decayed.store(now, Ordering::Relaxed);
+            return;
+        }
         if now.wrapping_sub(then) >= self.interval
             && self
                 .decayed

@@ -52,8 +52,15 @@ impl PoolStats {
 }
 
 impl<S: Source<Address = NonNull<u8>>> Store<S> {
-    /// The figures, of which `cached` blocks are in magazines, with `own` bytes of tables elsewhere.
-    pub(crate) fn stats(&self, cached: usize, failed: usize, own: usize) -> PoolStats {
+    /// The figures, of which `cached` blocks are in magazines, with `own` bytes of tables elsewhere,
+    /// and so many more of these that were not touched yet.
+    pub(crate) fn stats(
+        &self,
+        cached: usize,
+        failed: usize,
+        own: usize,
+        untouched: usize,
+    ) -> PoolStats {
         let figures = self.figures();
         let (len, page) = (self.shape.len(), self.source.granule());
         let (mut active, mut purged, mut kept) = (0, 0, 0);
@@ -91,7 +98,7 @@ impl<S: Source<Address = NonNull<u8>>> Store<S> {
                 cached: Some(ByteCount(kept)),
                 metadata: Some(ByteCount(metadata)),
                 committed: Some(ByteCount(active - purged + kept + metadata)),
-                reserved: Some(ByteCount(self.bytes() + metadata)),
+                reserved: Some(ByteCount(self.bytes() + metadata + untouched)),
             },
         }
     }
@@ -117,8 +124,12 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
         let failed = self.failed.load(Ordering::Relaxed);
         self.central(|central| {
             let granule = central.store.source.granule();
-            let tables = self.depot.magazines.bytes(granule) + self.cache_table.bytes(granule);
-            central.store.stats(cached, failed, tables)
+            let all = self.depot.magazines.bytes(granule) + self.cache_table.bytes(granule);
+            // Numbers are given in order.
+            let magazines = self.depot.magazines.touched(central.magazines as usize, granule);
+            let caches = self.caches().count();
+            let tables = magazines + self.cache_table.touched(caches, granule);
+            central.store.stats(cached, failed, tables, all.saturating_sub(tables))
         })
     }
 }

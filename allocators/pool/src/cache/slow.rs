@@ -14,8 +14,10 @@ use crate::depot::{MagazineId, NO_MAGAZINE};
 const LOOK: u32 = 64;
 /// Full magazines that the depot keeps at least, before blocks go back to their chunks.
 const FULLS: usize = 8;
-/// Beyond those, the depot keeps a part of the pool: one in so many blocks.
+/// Beyond those, the depot keeps a part of the pool, one in so many blocks, up to so many magazines:
+/// what they take themselves stays.
 const PART: usize = 8;
+const MOST_FULLS: usize = 64;
 
 impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
     /// Works on the chunks. Who meets another thread here makes everybody's magazines longer.
@@ -44,7 +46,7 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
     fn most_fulls(&self) -> usize {
         // Relaxed: a hint.
         let part = self.capacity.load(Ordering::Relaxed) / PART;
-        FULLS.max(part / self.rounds().max(1))
+        (part / self.rounds().max(1)).clamp(FULLS, MOST_FULLS)
     }
 
     /// Takes a block where the loaded magazine has none.

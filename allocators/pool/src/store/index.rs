@@ -62,12 +62,30 @@ impl Index {
         if self.count < self.room {
             return Ok(());
         }
-        let room = (2 * self.room).max(FIRST);
+        self.resize(source, (2 * self.room).max(FIRST))
+    }
+
+    /// Gives memory back that the entries do not need any more.
+    pub(crate) fn shrink<S: Source<Address = NonNull<u8>>>(&mut self, source: &S) {
+        let room = (2 * self.count).max(FIRST);
+        let pages = |entries: usize| (entries * size_of::<Entry>()).div_ceil(source.granule());
+        if pages(room) < pages(self.room) {
+            // Where there is no memory for less, it stays.
+            let _ = self.resize(source, room);
+        }
+    }
+
+    /// An array of `room` entries, in which those that there are fit.
+    fn resize<S: Source<Address = NonNull<u8>>>(
+        &mut self,
+        source: &S,
+        room: usize,
+    ) -> Result<(), Exhausted> {
         let bytes = room.checked_mul(size_of::<Entry>()).ok_or(Exhausted)?;
         let chunk = acquire_ready(source, bytes, align_of::<Entry>())?;
         let (base, len) = chunk.into_raw_parts();
         let entries = base.cast::<Entry>();
-        // SAFETY: `count` entries are there (1.), and the new array is longer.
+        // SAFETY: `count` entries are there (1.), and fit in the new array.
         unsafe { self.entries.copy_to_nonoverlapping(entries, self.count) };
         // SAFETY: the old array is copied.
         unsafe { self.release(source) };

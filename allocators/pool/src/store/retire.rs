@@ -7,7 +7,7 @@
 
 use core::ptr::NonNull;
 
-use strata_core::span::NONE;
+use strata_core::span::{NONE, Spans};
 use strata_core::{Chunk, Source};
 
 use super::Store;
@@ -30,7 +30,7 @@ impl<S: Source<Address = NonNull<u8>>> Store<S> {
                 return;
             }
             // SAFETY: just taken out, in our hand alone.
-            let span = unsafe { strata_core::span::Spans::span(&self.table, id).as_ref() };
+            let span = unsafe { Spans::span(&self.table, id).as_ref() };
             let (base, total) = (span.base, usize::from(span.total));
             if self.capacity - self.figures().live < free.saturating_add(total) {
                 self.lists.add(&self.table, id);
@@ -61,6 +61,33 @@ impl<S: Source<Address = NonNull<u8>>> Store<S> {
         purged.unwrap_or(0)
     }
 
+    /// Gives back what the tables do not need any more: pieces behind the last chunk's descriptor,
+    /// and half-empty arrays. O(chunks).
+    fn shrink_tables(&mut self) {
+        if self.sealed || !S::RELEASES {
+            return;
+        }
+        self.index.shrink(&*self.source);
+        let most = self.index.entries().iter().map(|entry| entry.id + 1).max().unwrap_or(0);
+        let mut fewer = false;
+        while self.table.0.last_piece().is_some_and(|last| last.start >= most) {
+            // SAFETY: 1. under the lock; no chunk has a place in it, and the free ones are linked
+            // anew. 2. from this source.
+            unsafe { self.table.0.release_last(&*self.source) };
+            fewer = true;
+        }
+        if fewer {
+            self.free = NONE;
+            for id in (0..self.table.0.last_piece().map_or(0, |last| last.end)).rev() {
+                // SAFETY: a place of the table, which holds a span.
+                let class = unsafe { Spans::span(&self.table, id).as_ref() }.class;
+                if class == super::FREE_PLACE {
+                    self.put_place(id);
+                }
+            }
+        }
+    }
+
     /// Keeps `free` free blocks and gives everything else back that no block is on. Answers how
     /// many bytes went.
     pub(crate) fn trim(&mut self, free: usize) -> usize {
@@ -69,6 +96,7 @@ impl<S: Source<Address = NonNull<u8>>> Store<S> {
         // What is kept ready keeps its contents.
         let idle = self.figures().idle << self.page_log2();
         let purged = self.purge(idle.saturating_sub(free.saturating_mul(self.shape.len())));
+        self.shrink_tables();
         before - self.bytes + purged
     }
 
@@ -79,6 +107,7 @@ impl<S: Source<Address = NonNull<u8>>> Store<S> {
         let pages = low.idle.min(self.figures().idle);
         let purged = self.purge(pages << self.page_log2());
         self.low = self.figures();
+        self.shrink_tables();
         before - self.bytes + purged
     }
 }

@@ -80,11 +80,45 @@ impl Segments {
         Ok(first as u32..(first + items) as u32)
     }
 
+    /// The numbers of the items in the last piece, if there is one.
+    pub(crate) fn last_piece(&self) -> Option<core::ops::Range<u32>> {
+        // Relaxed: the caller has the lock, or only looks.
+        let made = |piece: &AtomicPtr<u8>| !piece.load(Ordering::Relaxed).is_null();
+        let pieces = self.pieces.iter().take_while(|piece| made(piece)).count();
+        let items = 1_usize << (pieces.checked_sub(1)? as u32 + FIRST_LOG2);
+        let first = items - (1 << FIRST_LOG2);
+        Some(first as u32..(first + items) as u32)
+    }
+
+    /// Gives the last piece back.
+    ///
+    /// # Safety
+    ///
+    /// 1. The caller holds the lock under which this array grows, and nobody uses an item of the
+    ///    piece any more. 2. It came from `source`.
+    pub(crate) unsafe fn release_last<S: Source<Address = NonNull<u8>>>(&self, source: &S) {
+        let made = |piece: &AtomicPtr<u8>| !piece.load(Ordering::Relaxed).is_null();
+        // Relaxed, all: under the lock (1.).
+        let pieces = self.pieces.iter().take_while(|piece| made(piece)).count();
+        let Some(last) = pieces.checked_sub(1) else { return };
+        if let Some(base) = NonNull::new(self.pieces[last].load(Ordering::Relaxed)) {
+            self.pieces[last].store(ptr::null_mut(), Ordering::Relaxed);
+            let len = self.len(last, source.granule());
+            // SAFETY: acquired with this length (2.), unused (1.).
+            unsafe { source.release(Chunk::from_raw_parts(base, len)) };
+        }
+    }
+
     /// Bytes of all pieces.
     pub(crate) fn bytes(&self, granule: usize) -> usize {
         // Relaxed: a figure.
         let made = |(_, piece): &(usize, &AtomicPtr<u8>)| !piece.load(Ordering::Relaxed).is_null();
         self.pieces.iter().enumerate().filter(made).map(|(n, _)| self.len(n, granule)).sum()
+    }
+
+    /// Bytes of the first `items` items, in granules.
+    pub(crate) fn touched(&self, items: usize, granule: usize) -> usize {
+        (items * self.stride).next_multiple_of(granule).min(self.bytes(granule))
     }
 
     fn len(&self, piece: usize, granule: usize) -> usize {
