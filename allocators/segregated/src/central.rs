@@ -10,7 +10,7 @@ use strata_core::sync::unexplored::AtomicUsize;
 use strata_core::{Chunk, Exhausted, Source};
 
 use crate::budget::FLOOR;
-use crate::class::{self, CLASSES, FRAME};
+use crate::class::{self, CLASSES, FRAME, Length};
 use crate::ground::{Ground, Run, settle};
 use crate::region::Use;
 use crate::resident::{Grown, Resident};
@@ -190,7 +190,8 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
 
     /// A new span for `class`, on no shelf. The caller holds the shelf's lock.
     fn cut_span(&self, class: usize, new_memory: bool) -> Result<SpanId, Exhausted> {
-        let frames = class::span_frames(class);
+        let length = self.next_length(class);
+        let frames = class::span_frames(class, length);
         let page = 1 << self.page_log2();
         let align = if (frames * FRAME).is_multiple_of(page) { page / FRAME } else { 1 };
         self.ground.with(|ground| {
@@ -204,13 +205,19 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                     return Err(Exhausted);
                 }
             };
-            let span = span::new(taken.base, class, id, page, taken.contents, taken.gone);
+            let span = span::new(taken.base, class, length, id, page, taken.contents, taken.gone);
             // SAFETY: a place that was just taken, so ours alone.
             unsafe { self.territories.span(id).write(span) };
             let place = id & ((1 << PLACE_BITS) - 1);
             settle(&self.territories, run, Use::Span { class: class as u8, place });
             Ok(id)
         })
+    }
+
+    /// How long the next span of `class` is: short until what is live would fill a long one.
+    fn next_length(&self, class: usize) -> Length {
+        let blocks = self.shelves[class].live();
+        if blocks < class::cut(class).blocks() { Length::Short } else { Length::Long }
     }
 
     /// Gives the frames of spans without a live block, linked by `next`, to the ground.
@@ -240,7 +247,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         debug_assert_ne!(span.class, FREE_PLACE);
         let territory = (span.id >> PLACE_BITS) as usize;
         let frame = self.territories.get(territory).frame_of(span.base.addr().get());
-        Run { territory, frame: frame.unwrap_or(0), frames: class::span_frames(span.class.into()) }
+        Run { territory, frame: frame.unwrap_or(0), frames: span::frames(span) }
     }
 
     /// Releases everything to the source: no block of this heap is used any more.

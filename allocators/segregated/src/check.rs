@@ -9,7 +9,7 @@ use strata_core::{ByteCount, Source};
 use crate::central::{Central, Platform};
 use crate::class::{self, CLASSES, FRAME};
 use crate::region::{FRAMES, Use};
-use crate::span::Span;
+use crate::span::{self, Span};
 
 /// What a validation went over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,17 +65,20 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     fn tenants(&self, mut visit: impl FnMut(NonNull<u8>, Use)) {
         for (number, territory) in self.territories.iter().enumerate() {
             let regions = self.ground.with(|ground| ground.regions(number));
-            let mut frame = 0;
+            let (mut frame, mut last) = (0, None);
             while frame < (regions * FRAMES).min(territory.frames()) {
                 // SAFETY: 1. a region in use.
                 let usage = unsafe { territory.tenant(frame) }.get();
-                visit(territory.frame(frame), usage);
-                frame += match usage {
-                    Use::Span { class, .. } => class::span_frames(class.into()),
-                    Use::Run { frames } | Use::Own { frames } => frames as usize,
-                    Use::Nothing => 1,
+                // All frames of a span say its place.
+                let place = if let Use::Span { place, .. } = usage { Some(place) } else { None };
+                if place.is_none() || place != last {
+                    visit(territory.frame(frame), usage);
                 }
-                .max(1);
+                last = place;
+                frame += match usage {
+                    Use::Run { frames } | Use::Own { frames } => (frames as usize).max(1),
+                    Use::Span { .. } | Use::Nothing => 1,
+                };
             }
         }
     }
@@ -111,11 +114,10 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                 fail("a span is of a class that there is", at);
             }
             Use::Span { class, .. } => {
-                checked.frames += class::span_frames(class.into());
-                let blocks = class::cut(class.into()).blocks();
                 self.with_span(at, class, |span| {
                     checked.spans += 1;
-                    checked.blocks += blocks - span.blocks.left();
+                    checked.frames += span::frames(span);
+                    checked.blocks += usize::from(span.total) - span.blocks.left();
                     let cut = class::cut(class.into());
                     if let Some(law) = span.broken_law(cut, self.page_log2()) {
                         fail(law, at);
@@ -145,7 +147,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                 let cut = class::cut(class.into());
                 let len = ByteCount(cut.block_len());
                 self.with_span(at, class, |span| {
-                    for number in 0..cut.blocks() {
+                    for number in 0..span.total.into() {
                         let at = span.block(cut, number);
                         visit(if span.blocks.is_free(number) {
                             Walked::Free { at, len }

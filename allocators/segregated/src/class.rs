@@ -107,35 +107,54 @@ const fn len_of(class: usize) -> usize {
     (8 + step + 1) << (doubling + 4)
 }
 
-/// How many frames the spans of each class have, and how they are cut.
-///
-/// Chosen so that the tail behind the last block is at most 1/200 of the span.
-static SPAN_FRAMES: [u8; CLASSES] = {
-    let mut frames = [0; CLASSES];
+/// How long a span is. A class begins with short ones: where blocks come and go, some are soon
+/// without a live one, and then their frames serve any class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Length {
+    /// As few frames as a tail of at most 1/32 behind the last block allows.
+    Short,
+    /// Many blocks, and a tail of at most 1/200.
+    Long,
+}
+
+/// The tails of spans, by [`Length`]: so many of them are a span.
+const TAILS: [usize; 2] = [32, 200];
+
+/// How many frames the spans of each class have, by [`Length`].
+static SPAN_FRAMES: [[u8; CLASSES]; 2] = {
+    let mut frames = [[0; CLASSES]; 2];
     let mut class = 0;
     while class < CLASSES {
-        frames[class] = frames_of(len_of(class)) as u8;
+        let len = len_of(class);
+        let mut length = 0;
+        while length < 2 {
+            let least = if length == Length::Short as usize { 1 } else { many(len) };
+            frames[length][class] = frames_from(least, len, TAILS[length]) as u8;
+            length += 1;
+        }
         class += 1;
     }
     frames
 };
 
-pub(crate) static CUTS: [Cut; CLASSES] = {
+/// How long spans are cut; short ones have their first blocks.
+static CUTS: [Cut; CLASSES] = {
     let mut cuts = [Cut::new(8, 8); CLASSES];
     let mut class = 0;
     while class < CLASSES {
-        cuts[class] = Cut::new(len_of(class), SPAN_FRAMES[class] as usize * FRAME);
+        let frames = SPAN_FRAMES[Length::Long as usize][class] as usize;
+        cuts[class] = Cut::new(len_of(class), frames * FRAME);
         class += 1;
     }
     cuts
 };
 
-/// Frames of a span for blocks of `len` bytes: enough for the wanted number of blocks, then as many
-/// more as it takes for a tail of no account.
-const fn frames_of(len: usize) -> usize {
+/// Frames of many blocks of `len` bytes.
+const fn many(len: usize) -> usize {
     let wanted = if len <= 128 {
-        // Then 512 blocks fill whole frames, with no tail at all.
-        return len * MAX_BLOCKS / FRAME;
+        // Whole frames, with no tail at all.
+        len * MAX_BLOCKS
     } else if len <= 4096 {
         64 << 10
     } else if len <= 8192 {
@@ -143,16 +162,19 @@ const fn frames_of(len: usize) -> usize {
     } else {
         8 * len
     };
-    let mut frames = wanted.div_ceil(FRAME);
-    if frames > MAX_FRAMES {
-        frames = MAX_FRAMES;
-    }
+    let frames = wanted.div_ceil(FRAME);
+    if frames > MAX_FRAMES { MAX_FRAMES } else { frames }
+}
+
+/// The least frames, `frames` or more, of which blocks of `len` bytes leave a tail of at most
+/// 1/`tails`; those with the least one where there are none.
+const fn frames_from(mut frames: usize, len: usize, tails: usize) -> usize {
     let mut best = frames;
     let mut best_tail = usize::MAX;
     while frames <= MAX_FRAMES {
         let bytes = frames * FRAME;
         let tail = bytes % len;
-        if tail * 200 <= bytes && bytes / len <= MAX_BLOCKS {
+        if len <= bytes && tail * tails <= bytes && bytes / len <= MAX_BLOCKS {
             return frames;
         }
         if tail * best < best_tail.saturating_mul(frames) {
@@ -166,11 +188,16 @@ const fn frames_of(len: usize) -> usize {
 
 /// Frames of a span of `class`.
 #[inline]
-pub(crate) fn span_frames(class: usize) -> usize {
-    usize::from(SPAN_FRAMES[class])
+pub(crate) fn span_frames(class: usize, length: Length) -> usize {
+    usize::from(SPAN_FRAMES[length as usize][class])
 }
 
-/// The cut of `class`.
+/// Blocks of a span of `class`.
+pub(crate) fn span_blocks(class: usize, length: Length) -> usize {
+    (span_frames(class, length) * FRAME / len_of(class)).min(MAX_BLOCKS)
+}
+
+/// How blocks of `class` lie in a span.
 #[inline]
 pub(crate) fn cut(class: usize) -> Cut {
     CUTS[class]
@@ -184,7 +211,7 @@ pub fn all() -> impl ExactSizeIterator<Item = SizeClass> + Clone {
 const _: () = {
     // class_waste_is_bounded: sizes and classes agree, every class is a multiple of 8, no class
     // rounds a size up by more than 1/9 of the block above 128 bytes (7 bytes up to there), and no
-    // span's tail is more than 1/200 of it.
+    // span's tail is more than its part of it.
     let mut class = 0;
     let mut below = 0;
     while class < CLASSES {
@@ -192,9 +219,13 @@ const _: () = {
         assert!(class_of_size(len) == class && class_of_size(below + 1) == class);
         assert!(len.is_multiple_of(8) && (len <= 128 || (len - below) * 9 <= len));
         assert!(len > 128 || len - below == 8);
-        let span = SPAN_FRAMES[class] as usize * FRAME;
-        assert!((span - CUTS[class].blocks() * len) * 200 <= span);
-        assert!(SPAN_FRAMES[class] as usize <= MAX_FRAMES);
+        let mut length = 0;
+        while length < 2 {
+            let frames = SPAN_FRAMES[length][class] as usize;
+            assert!(frames * FRAME % len * TAILS[length] <= frames * FRAME);
+            assert!(frames <= MAX_FRAMES && frames * FRAME / len <= MAX_BLOCKS);
+            length += 1;
+        }
         below = len;
         class += 1;
     }
@@ -239,9 +270,13 @@ mod tests {
     #[test]
     fn spans_are_whole_frames_of_aligned_blocks() {
         for class in 0..CLASSES {
-            let (cut, frames) = (cut(class), span_frames(class));
-            assert!(cut.blocks() >= 7, "{} B: {} blocks", cut.block_len(), cut.blocks());
-            assert!(cut.offset_of(cut.blocks()) <= frames * FRAME);
+            let (cut, len) = (cut(class), block_len(SizeClass(class as u16)));
+            for (length, least) in [(Length::Short, 1), (Length::Long, 7)] {
+                let blocks = span_blocks(class, length);
+                assert!(blocks >= least && blocks <= cut.blocks(), "{len} B: {blocks} blocks");
+                assert!(cut.offset_of(blocks) <= span_frames(class, length) * FRAME);
+            }
+            assert_eq!(span_blocks(class, Length::Long), cut.blocks());
         }
     }
 }

@@ -14,12 +14,12 @@ use strata_core::sync::{AtomicUsize, Ordering, model, thread};
 use strata_core::{Chunk, Contents, Exhausted, Source};
 
 use crate::central::Central;
-use crate::class::{self, CLASSES};
+use crate::class::{self, CLASSES, Length};
 use crate::heap::Bare;
 
-/// The class with the fewest blocks a span, and its neighbour.
-const CLASS: usize = CLASSES - 1;
-const OTHER: usize = CLASSES - 2;
+/// Two classes whose first spans have two blocks.
+const CLASS: usize = CLASSES - 2;
+const OTHER: usize = CLASSES - 4;
 const PAGE: usize = 4096;
 
 /// Memory of the test's own allocator, zeroed when it is purged.
@@ -113,7 +113,7 @@ fn put(heap: &Heap, class: usize, blocks: &[usize]) {
 
 /// Blocks of a span of `class`.
 fn span(class: usize) -> usize {
-    class::cut(class).blocks()
+    class::span_blocks(class, Length::Short)
 }
 
 /// What must hold once one thread is left: blocks are distinct, all come back, tables agree.

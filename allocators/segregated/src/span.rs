@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 use strata_core::span::Spans;
 pub(crate) use strata_core::span::{NONE, Span, SpanId, ranges};
 
-use crate::class::{self, FRAME};
+use crate::class::{self, FRAME, Length};
 use crate::territory::Territories;
 
 /// Of a [`SpanId`], its place in its territory's table is in the bits below, the territory above.
@@ -26,12 +26,13 @@ unsafe impl Spans for Territories {
 pub(crate) fn new(
     base: NonNull<u8>,
     class: usize,
+    length: Length,
     id: SpanId,
     page: usize,
     contents: u64,
     gone: u64,
 ) -> Span {
-    let len = class::span_frames(class) * FRAME;
+    let len = class::span_frames(class, length) * FRAME;
     let whole = base.addr().get().is_multiple_of(page) && len.is_multiple_of(page);
     let pages = if whole { len / page } else { 0 };
     let frames = page / FRAME;
@@ -41,14 +42,21 @@ pub(crate) fn new(
             .filter(|page| of_frames >> (page * frames) & ones(frames) != 0)
             .fold(0, |bits, page| bits | 1 << page),
     };
-    let blocks = class::cut(class).blocks();
+    let blocks = class::span_blocks(class, length);
     Span::new(base, id, class as u8, blocks, pages, of_pages(contents), of_pages(gone))
+}
+
+/// Frames of a span.
+pub(crate) fn frames(span: &Span) -> usize {
+    let class = usize::from(span.class);
+    let long = usize::from(span.total) == class::cut(class).blocks();
+    class::span_frames(class, if long { Length::Long } else { Length::Short })
 }
 
 /// Which of a span's frames have contents: those of blocks that were taken once, and those that had
 /// them when it was cut, but for the pages that were given back.
 pub(crate) fn contents(span: &Span, page_log2: u32) -> u64 {
-    let frames = class::span_frames(span.class.into());
+    let frames = frames(span);
     let block = class::cut(span.class.into()).block_len();
     let carved = (usize::from(span.carved) * block).div_ceil(FRAME);
     let carved = if carved == 0 { 0 } else { u64::MAX >> (64 - carved) };

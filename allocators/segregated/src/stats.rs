@@ -51,11 +51,11 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     fn untouched(&self) -> usize {
         let page_log2 = self.page_log2();
         let mut bytes = 0;
-        for (class, shelf) in self.shelves.iter().enumerate() {
-            let len = class::span_frames(class) * FRAME;
+        for shelf in &self.shelves {
             shelf.with(|lists| {
                 lists.each(&self.territories, |span| {
-                    bytes += len - span::contents(span, page_log2).count_ones() as usize * FRAME;
+                    bytes += span::frames(span) * FRAME
+                        - span::contents(span, page_log2).count_ones() as usize * FRAME;
                 });
             });
         }
