@@ -12,8 +12,9 @@ pub(super) const FIRST: usize = 8;
 pub(super) const MOST: usize = 2047;
 /// Blocks from which on a stock does not grow that is only ever full.
 pub(super) const PASSED_ON: usize = 63;
-/// Blocks that one refill takes, at most.
+/// Blocks that one refill takes, at most, and the first one after a flush.
 pub(super) const REFILL: usize = 512;
+const FIRST_REFILL: usize = 32;
 /// Bytes of blocks that a stock holds at first, and ever.
 const FIRST_BYTES: usize = 2 << 10;
 /// Divided by a block's bytes: visits.
@@ -53,13 +54,22 @@ pub(super) fn most(class: usize) -> usize {
 /// Whether a thread's stocks may grow to `bytes`, where those of all threads come to `all` then and
 /// the heap's high mark is `high`.
 pub(super) fn may_grow(bytes: usize, all: usize, high: usize) -> bool {
-    bytes <= THREAD_BYTES.start || (bytes <= THREAD_BYTES.end && all <= high)
+    bytes <= THREAD_BYTES.start || (bytes <= THREAD_BYTES.end && all <= 2 * high)
 }
 
 /// Bytes of blocks in stocks that ended threads leave for the next ones, where the heap's high mark
 /// is `high`.
 pub(super) fn most_left(high: usize) -> usize {
     (high / 4).clamp(64 << 10, 2 << 20)
+}
+
+/// Blocks that the `nth` refill in a row takes into a stock that holds up to `bound`, from 1 on.
+///
+/// Half of it at most, but few at first: what is taken beyond the need overflows the stock when the
+/// blocks come back, and then the next round would need a refill and a flush again.
+pub(super) fn refill(bound: usize, nth: u8) -> usize {
+    let most = FIRST_REFILL << nth.saturating_sub(1).min(8);
+    bound.div_ceil(2).clamp(1, most.min(REFILL))
 }
 
 /// The bound after `now`: arrays are powers of two, and hold a null besides the blocks.
@@ -81,6 +91,39 @@ pub(super) fn shrunk(class: usize, now: usize) -> usize {
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
     use super::*;
+
+    /// A program that takes and puts back `batch` blocks in turn, which a stock of `bound` can hold,
+    /// soon does so without a refill or a flush, whatever is in the stock at first.
+    #[test]
+    fn a_stock_settles_where_it_holds_all_that_goes_round() {
+        let bound = 1024;
+        for batch in (1..bound - FIRST_REFILL).step_by(9) {
+            for start in (0..=bound).step_by(7) {
+                let (mut len, mut took) = (start, 0);
+                let settled = (0..40).any(|_| {
+                    let mut visits = 0;
+                    for _ in 0..batch {
+                        if len == 0 {
+                            took += 1;
+                            len = refill(bound, took);
+                            visits += 1;
+                        }
+                        len -= 1;
+                    }
+                    for _ in 0..batch {
+                        if len == bound {
+                            took = 0;
+                            len = bound / 2;
+                            visits += 1;
+                        }
+                        len += 1;
+                    }
+                    visits == 0
+                });
+                assert!(settled, "batches of {batch}, {start} in the stock at first");
+            }
+        }
+    }
 
     #[test]
     fn stocks_grow_to_their_bounds_and_no_further() {

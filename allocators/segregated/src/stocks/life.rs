@@ -125,7 +125,7 @@ fn new_thread() -> Option<NonNull<Thread>> {
     let (all, len) = (&HEAP.territories, size_of::<Thread>());
     let scrap = HEAP.ground.with(|ground| ground.take_scrap(&HEAP.source, all, len)).ok()?;
     let thread = scrap.cast::<Thread>();
-    let cold = Cold { base: ptr::null_mut(), scrap: 0, bound: 0, last: 0, took: false };
+    let cold = Cold { base: ptr::null_mut(), scrap: 0, bound: 0, last: 0, took: 0 };
     let at = thread.as_ptr();
     // SAFETY: a scrap of this length, ours alone. The arrays are written when they are used.
     unsafe {

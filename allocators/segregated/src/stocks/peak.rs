@@ -6,7 +6,8 @@
 use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicUsize;
 
-/// The least new memory between two trims of a thread.
+/// The new memory between two trims of a thread, as a part of the high mark, and the least of it.
+const STEPS: usize = 32;
 const LEAST_STEP: usize = 8 << 10;
 
 /// The stocks of the process heap.
@@ -55,7 +56,7 @@ impl All {
         if high - high / 128 >= self.rose.load(Ordering::Relaxed) {
             self.rose.store(high, Ordering::Relaxed);
             self.in_vain.store(0, Ordering::Relaxed);
-            self.step.store((high / 256).max(LEAST_STEP), Ordering::Relaxed);
+            self.step.store((high / STEPS).max(LEAST_STEP), Ordering::Relaxed);
         } else if self.in_vain.fetch_add(new, Ordering::Relaxed) + new > high {
             // Trims before no higher peak cost time and save nothing: a program that goes round in
             // the memory that it has is left alone after a while.
@@ -77,13 +78,13 @@ mod tests {
         let mut high = MIB;
         for _ in 0..100 {
             high += high / 100;
-            assert!(all.wants_trim(LEAST_STEP.max(high / 256), high));
+            assert!(all.wants_trim(LEAST_STEP.max(high / STEPS), high));
             assert!(!all.wants_trim(1, high), "not for so little");
         }
-        let trims = (0..100_000).filter(|_| all.wants_trim(LEAST_STEP.max(high / 256), high));
+        let trims = (0..100_000).filter(|_| all.wants_trim(LEAST_STEP.max(high / STEPS), high));
         assert!(trims.count() < 300, "each was in vain");
         high += high / 50;
         assert!(all.wants_trim(high, high), "the peak has risen: much new memory is looked at");
-        assert!(all.wants_trim(LEAST_STEP.max(high / 256), high), "and little again");
+        assert!(all.wants_trim(LEAST_STEP.max(high / STEPS), high), "and little again");
     }
 }

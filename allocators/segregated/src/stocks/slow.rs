@@ -30,7 +30,7 @@ pub(crate) fn take_slow(class: usize) -> *mut u8 {
             return block;
         }
         let cold = thread.cold[class];
-        let want = usize::from(cold.bound).div_ceil(2).clamp(1, adapt::REFILL);
+        let want = adapt::refill(cold.bound.into(), cold.took);
         // SAFETY: the array has room for the bound above its null.
         let room = unsafe { core::slice::from_raw_parts_mut(cold.base.add(1), want) };
         room.fill(ptr::null_mut());

@@ -23,8 +23,8 @@ pub(super) struct Cold {
     pub(super) bound: u16,
     /// [`Thread::visits`] at the last visit to the slow path.
     pub(super) last: u16,
-    /// That visit found it empty, not full.
-    pub(super) took: bool,
+    /// Visits up to that one, without a break, that found it empty and not full.
+    pub(super) took: u8,
 }
 
 /// The slow side of a thread, in a scrap. The first arrays are in it.
@@ -100,8 +100,7 @@ impl Thread {
             // SAFETY: the first word of an array.
             unsafe { *base = ptr::null_mut() };
             let bound = adapt::first(class) as u16;
-            self.cold[class] =
-                Cold { base, scrap: 0, bound, last: self.visits as u16, took: false };
+            self.cold[class] = Cold { base, scrap: 0, bound, last: self.visits as u16, took: 0 };
             self.set(class, 0);
         }
     }
@@ -119,10 +118,11 @@ impl Thread {
         }
         let now = self.visits as u16;
         let last = core::mem::replace(&mut self.cold[class].last, now);
-        let took = core::mem::replace(&mut self.cold[class].took, takes);
+        let took = self.cold[class].took;
+        self.cold[class].took = if takes { took.saturating_add(1) } else { 0 };
         let bound = usize::from(self.cold[class].bound);
         // A thread that only frees passes its blocks on: many would pin pages until it frees more.
-        let of_use = takes || took || bound < adapt::PASSED_ON;
+        let of_use = takes || took != 0 || bound < adapt::PASSED_ON;
         if of_use && now.wrapping_sub(last) <= adapt::soon(class) {
             let grown = adapt::grown(class, bound);
             let more = grown.saturating_sub(bound) * class::cut(class).block_len();
