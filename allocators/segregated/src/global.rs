@@ -47,8 +47,9 @@ mod process_face {
     use crate::budget::GiveBack;
     use crate::check::{Broken, Checked, Walked};
     use crate::process::{self, HEAP};
-    use crate::{class, large, stocks};
+    use crate::{class, large, stocks, wishes};
     use strata_core::Stats;
+    use strata_os::memory::HugePages;
 
     /// The process heap. A value of this type is a handle without contents: all of them are the one
     /// heap, and what one allocated any other may free.
@@ -101,6 +102,26 @@ mod process_face {
         /// Chooses how much memory without a live block is kept from now on.
         pub fn set_give_back(&self, mode: GiveBack) {
             process::set_give_back(mode);
+        }
+
+        /// Names the heap's mappings `strata heap` in `/proc/PID/maps`, those to come too. Answers
+        /// whether the system takes names: Linux from 5.17 on, where it was built with them. By
+        /// `prctl`, which nothing else here calls: a sandbox may not know it.
+        ///
+        /// ```
+        /// # use strata_segregated::SegregatedAlloc;
+        /// let named = SegregatedAlloc::new().name_memory();
+        /// println!("look for the heap's name in /proc/self/maps: {named}");
+        /// ```
+        pub fn name_memory(&self) -> bool {
+            wishes::name_memory()
+        }
+
+        /// Advises the system on 2 MiB pages in all of the heap's mappings, those to come too.
+        /// Answers whether it took the advice. By default nothing is advised; what the heap purges
+        /// splits huge pages again, so that this serves heaps that stay full.
+        pub fn set_huge_pages(&self, wish: HugePages) -> bool {
+            wishes::set_huge_pages(wish)
         }
 
         /// The heap's figures. What threads keep ready is read while they go on, so `allocated` is

@@ -26,9 +26,13 @@ mod stats;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 mod stocks;
 mod territory;
+#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+mod wishes;
 
 pub use budget::GiveBack;
 pub use check::{Broken, Checked, Walked};
 #[cfg(feature = "std")]
 pub use global::SegregatedAlloc;
 pub use heap::Heap;
+#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+pub use strata_os::memory::HugePages;

@@ -9,6 +9,7 @@ use strata_os::{FutexLock, OsReserve, clock, memory};
 
 use crate::budget::GiveBack;
 use crate::central::{Central, Platform};
+use crate::wishes;
 
 /// The one heap behind every [`SegregatedAlloc`](crate::SegregatedAlloc).
 pub(crate) static HEAP: Central<ProcessMemory, Process> = Central::new(ProcessMemory);
@@ -26,7 +27,7 @@ impl Platform for Process {
     }
 }
 
-/// Reserved address space that is committed in pieces, named, and purged as [`set_lazy`] says.
+/// Reserved address space that is committed in pieces and purged as [`set_give_back`] says.
 #[derive(Debug)]
 pub(crate) struct ProcessMemory;
 
@@ -54,7 +55,10 @@ unsafe impl Source for ProcessMemory {
     }
 
     fn acquire(&self, len: usize, align: usize) -> Result<Chunk, Exhausted> {
-        OsReserve.acquire(len, align)
+        let chunk = OsReserve.acquire(len, align)?;
+        // SAFETY: 1. just acquired.
+        unsafe { wishes::apply(chunk.base(), chunk.len()) };
+        Ok(chunk)
     }
 
     unsafe fn release(&self, chunk: Chunk) {
