@@ -12,7 +12,7 @@ use strata_os::thread::ExitHook;
 
 use super::peak::ALL;
 use super::thread::{Cold, Thread, give_scrap};
-use super::{STOCKS, Stock, Stocks, adapt};
+use super::{STOCKS, Stocks, adapt, nothing};
 use crate::class::CLASSES;
 use crate::process::HEAP;
 
@@ -229,9 +229,8 @@ fn leave(thread: &mut Thread) {
     thread.put_run();
     for class in 0..CLASSES {
         thread.left[class] = thread.len(class) as u16;
-        let stock = thread.stock(class);
-        stock.top.store(Stock::nothing(), Ordering::Relaxed);
-        stock.limit.store(Stock::nothing(), Ordering::Relaxed);
+        thread.stocks().tops[class].store(nothing(), Ordering::Relaxed);
+        thread.stocks().limits[class].store(nothing(), Ordering::Relaxed);
     }
     let bytes = thread.left_bytes();
     let at = NonNull::from(&mut *thread);
@@ -280,11 +279,11 @@ pub(crate) fn stocked(mut visit: impl FnMut(usize, usize)) {
         while !at.is_null() {
             for class in 0..CLASSES {
                 // SAFETY: a member, and its thread's words, which outlive its membership.
-                let (base, stock) = unsafe {
+                let (base, top) = unsafe {
                     let base = (&raw const (*at).cold[class].base).read_volatile();
-                    (base, &(*(*at).stocks).classes[class])
+                    (base, &(*(*at).stocks).tops[class])
                 };
-                let top = stock.top.load(Ordering::Relaxed).addr();
+                let top = top.load(Ordering::Relaxed).addr();
                 if !base.is_null() {
                     let blocks = top.wrapping_sub(base.addr()) / size_of::<*mut u8>();
                     visit(class, blocks.min(adapt::MOST));

@@ -33,25 +33,25 @@ pub(crate) use slow::{
     flush_this_thread, put_large, put_slow, resize_large, take_large, take_slow,
 };
 
-/// One class of one thread.
+/// The stocks of one thread.
 ///
-/// Both words are written by the thread alone. They are atomics because others read them to count
+/// Two words a class, in two arrays and not side by side: so the class of a run-time size is an index
+/// that addressing scales by itself.
+///
+/// All words are written by the thread alone. They are atomics because others read them to count
 /// (`stats`, `walk`); every access is Relaxed, for nothing is read through another thread's words
 /// but with the thread stopped.
 #[derive(Debug)]
-struct Stock {
-    /// The newest block, or null below the oldest one.
-    top: AtomicPtr<*mut u8>,
-    /// Where the last block goes.
-    limit: AtomicPtr<*mut u8>,
-}
-
-/// The stocks of one thread.
-#[derive(Debug)]
 struct Stocks {
-    classes: [Stock; CLASSES],
+    /// The newest block of each stock, or null below the oldest one.
+    tops: [Place; CLASSES],
+    /// Where the last block of each stock goes.
+    limits: [Place; CLASSES],
     state: life::State,
 }
+
+/// A place in a stock's array.
+type Place = AtomicPtr<*mut u8>;
 
 /// A null that nobody writes.
 struct Nothing(*mut u8);
@@ -59,20 +59,21 @@ struct Nothing(*mut u8);
 unsafe impl Sync for Nothing {}
 static NOTHING: Nothing = Nothing(ptr::null_mut());
 
-impl Stock {
-    const fn nothing() -> *mut *mut u8 {
-        (&raw const NOTHING.0).cast_mut()
-    }
-
+impl Stocks {
     const fn new() -> Self {
-        Self { top: AtomicPtr::new(Self::nothing()), limit: AtomicPtr::new(Self::nothing()) }
+        let nowhere = [const { Place::new(nothing()) }; CLASSES];
+        let full = [const { Place::new(nothing()) }; CLASSES];
+        Self { tops: nowhere, limits: full, state: life::State::new() }
     }
 }
 
+/// The top and the limit of a stock that there is not.
+const fn nothing() -> *mut *mut u8 {
+    (&raw const NOTHING.0).cast_mut()
+}
+
 std::thread_local! {
-    static STOCKS: Stocks = const {
-        Stocks { classes: [const { Stock::new() }; CLASSES], state: life::State::new() }
-    };
+    static STOCKS: Stocks = const { Stocks::new() };
 }
 
 /// A block of `class`, null where the system has no more.
@@ -80,15 +81,15 @@ std::thread_local! {
 pub(crate) fn take(class: usize) -> *mut u8 {
     STOCKS.with(|stocks| {
         // SAFETY: classes are below CLASSES.
-        let stock = unsafe { stocks.classes.get_unchecked(class) };
-        let top = stock.top.load(Ordering::Relaxed);
+        let place = unsafe { stocks.tops.get_unchecked(class) };
+        let top = place.load(Ordering::Relaxed);
         // SAFETY: `top` is in the stock's array, or the null of everybody's.
         let block = unsafe { *top };
         if block.is_null() {
             return take_slow(class);
         }
         // SAFETY: below a block there is another, or null.
-        stock.top.store(unsafe { top.sub(1) }, Ordering::Relaxed);
+        place.store(unsafe { top.sub(1) }, Ordering::Relaxed);
         block
     })
 }
@@ -102,9 +103,10 @@ pub(crate) fn take(class: usize) -> *mut u8 {
 pub(crate) unsafe fn put(class: usize, block: *mut u8) {
     STOCKS.with(|stocks| {
         // SAFETY: classes are below CLASSES.
-        let stock = unsafe { stocks.classes.get_unchecked(class) };
-        let top = stock.top.load(Ordering::Relaxed);
-        if top == stock.limit.load(Ordering::Relaxed) {
+        let (place, limit) =
+            unsafe { (stocks.tops.get_unchecked(class), stocks.limits.get_unchecked(class)) };
+        let top = place.load(Ordering::Relaxed);
+        if top == limit.load(Ordering::Relaxed) {
             // SAFETY: 1. the caller's.
             return unsafe { put_slow(class, block) };
         }
@@ -112,7 +114,7 @@ pub(crate) unsafe fn put(class: usize, block: *mut u8) {
         unsafe {
             let top = top.add(1);
             *top = block;
-            stock.top.store(top, Ordering::Relaxed);
+            place.store(top, Ordering::Relaxed);
         }
     })
 }

@@ -7,7 +7,7 @@ use strata_core::sync::Ordering;
 
 use super::life::flush_left;
 use super::peak::ALL;
-use super::{Stock, Stocks, adapt};
+use super::{Stocks, adapt};
 use crate::class::{self, CLASSES};
 use crate::process::HEAP;
 use crate::resident::Grown;
@@ -53,10 +53,10 @@ pub(super) struct Thread {
 static_assertions::const_assert!(size_of::<Thread>() <= 8 << 10);
 
 impl Thread {
-    /// The stock of a class.
-    pub(super) fn stock(&self, class: usize) -> &Stock {
+    /// The thread's own words.
+    pub(super) fn stocks(&self) -> &Stocks {
         // SAFETY: the thread's own thread-locals, which live while it is registered.
-        unsafe { &(*self.stocks).classes[class] }
+        unsafe { &*self.stocks }
     }
 
     /// Bytes of blocks in stocks that no thread has.
@@ -71,7 +71,7 @@ impl Thread {
         if base.is_null() {
             return 0;
         }
-        let top = self.stock(class).top.load(Ordering::Relaxed);
+        let top = self.stocks().tops[class].load(Ordering::Relaxed);
         (top.addr() - base.addr()) / size_of::<*mut u8>()
     }
 
@@ -79,8 +79,8 @@ impl Thread {
         let cold = &self.cold[class];
         // SAFETY: `len <= bound`, and the array holds the bound and a null.
         let (top, limit) = unsafe { (cold.base.add(len), cold.base.add(cold.bound.into())) };
-        self.stock(class).top.store(top, Ordering::Relaxed);
-        self.stock(class).limit.store(limit, Ordering::Relaxed);
+        self.stocks().tops[class].store(top, Ordering::Relaxed);
+        self.stocks().limits[class].store(limit, Ordering::Relaxed);
     }
 
     /// The blocks of a stock, oldest first.
