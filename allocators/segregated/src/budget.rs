@@ -6,7 +6,7 @@
 //! reused. Where that stops it halves, once per [`SOON`], at the next call that comes here.
 
 /// Kept whatever is live.
-pub(crate) const FLOOR: usize = 2 << 20;
+pub(crate) const FLOOR: usize = 1 << 20;
 /// Kept even where new memory is taken from the system.
 pub(crate) const SPARE: usize = 16 << 10;
 /// Milliseconds.
@@ -14,7 +14,7 @@ const SOON: u64 = 1000;
 /// What a heap keeps of memory that holds no live block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GiveBack {
-    /// As much as the budget says: the greater of 2 MiB and an eighth of what is live, and more
+    /// As much as the budget says: the greater of 1 MiB and an eighth of what is live, and more
     /// where the program keeps taking back what was purged.
     #[default]
     Budget,
