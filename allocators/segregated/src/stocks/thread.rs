@@ -52,6 +52,15 @@ pub(super) struct Thread {
 
 static_assertions::const_assert!(size_of::<Thread>() <= 8 << 10);
 
+/// Why a stock is trimmed.
+#[derive(Clone, Copy)]
+enum Trim {
+    /// The heap takes new memory near its high mark.
+    NearPeak,
+    /// So much is free that some was purged.
+    Purged,
+}
+
 impl Thread {
     /// The thread's own words.
     pub(super) fn stocks(&self) -> &Stocks {
@@ -215,7 +224,7 @@ impl Thread {
                 self.trim_hand = (self.trim_hand + 1) % CLASSES as u16;
                 let next = usize::from(self.trim_hand);
                 if next != class {
-                    rest = rest.saturating_sub(self.trim_class(next, adapt::shrunk));
+                    rest = rest.saturating_sub(self.trim_class(next, Trim::NearPeak));
                 }
                 if rest == 0 {
                     return;
@@ -229,7 +238,7 @@ impl Thread {
     /// Trims all stocks, and those that ended threads left.
     pub(super) fn trim(&mut self) {
         for class in 0..CLASSES {
-            self.trim_class(class, |class, _| adapt::first(class));
+            self.trim_class(class, Trim::Purged);
         }
         self.put_run();
         flush_left(usize::MAX);
@@ -237,18 +246,23 @@ impl Thread {
 
     /// Leaves a few blocks in a stock that was asked for of late, and none in another, and gives it a
     /// smaller bound. Answers how many bytes went.
-    fn trim_class(&mut self, class: usize, bound: fn(usize, usize) -> usize) -> usize {
+    fn trim_class(&mut self, class: usize, why: Trim) -> usize {
         let cold = self.cold[class];
         if cold.base.is_null() {
             return 0;
         }
         // Even one block of a class that nobody asks for may pin a page.
         let first = adapt::first(class);
-        let asked_for = (self.visits as u16).wrapping_sub(cold.last) <= adapt::soon(class);
+        let of_late = (self.visits as u16).wrapping_sub(cold.last) <= adapt::soon(class);
+        let (asked_for, bound) = match why {
+            Trim::NearPeak => (of_late, adapt::shrunk(class, cold.bound.into())),
+            // What a thread frees now it need not want back.
+            Trim::Purged => (of_late && cold.took != 0, first),
+        };
         let (len, keep) = (self.len(class), if asked_for { first / 2 } else { 0 });
         self.cut_to(class, keep);
         if usize::from(cold.bound) > first {
-            self.resize(class, bound(class, cold.bound.into()));
+            self.resize(class, bound);
         }
         len.saturating_sub(keep) * class::cut(class).block_len()
     }
