@@ -3,3 +3,21 @@
 
 #[cfg(any(feature = "std", strata_loom, test))]
 extern crate std;
+
+mod check;
+mod error;
+mod memory;
+mod metadata;
+mod offsets;
+mod policy;
+mod segments;
+mod stats;
+
+pub use check::{Broken, Seen};
+pub use error::{AllocError, ClaimError, FreeError, RegionError, ResizeError};
+pub use memory::RegionId;
+pub use metadata::{Entry, InBand, Metadata, OutOfBand, SegmentState};
+pub use offsets::{RangeId, SegmentId, Slide};
+pub use policy::{BestFit, Buddy, FirstFit, GoodFit, NextFit, Policy};
+pub use segments::Segments;
+pub use stats::SegmentStats;

@@ -1,0 +1,393 @@
+//! Bookkeeping in the managed memory: a header of 8 bytes before each block.
+
+use core::ptr;
+
+use super::{Bookkeeping, MOST_UNITS, Name, Piece, SegmentState};
+
+/// Bytes of a unit: what blocks are aligned to, and what lengths are multiples of.
+pub(crate) const UNIT: usize = 1 << UNIT_SHIFT;
+pub(crate) const UNIT_SHIFT: u32 = 4;
+/// Bytes of a header.
+pub(crate) const HEADER: usize = 8;
+
+/// Bytes of a word.
+const WORD: isize = 4;
+/// Words of a header: where they are, counted from where the block begins.
+const LEN: isize = -2;
+const CHECK: isize = -1;
+/// The link that lies in the block itself, and the length of a free neighbour below.
+const SECOND_LINK: isize = 0;
+const LEN_BELOW: isize = -3;
+
+/// Flags in the word of the length.
+const USED: u32 = 1;
+const BELOW_FREE: u32 = 2;
+const FLAGS: u32 = 3;
+const LEN_SHIFT: u32 = 2;
+
+/// Set in a used header's check word, and never in a link.
+const CHECKED: u32 = 1 << 31;
+/// Bits of the check word that say whose segments these are.
+const OWNER_SHIFT: u32 = 24;
+const OWNERS: u32 = 128;
+
+/// Places are counted from an address that is a multiple of this, so that a place is aligned as its
+/// address is. The first region lies one to two windows above it.
+const WINDOW: usize = if usize::BITS > 32 { 1 << (32 % usize::BITS) } else { 0 };
+
+/// Bookkeeping in the memory itself, for memory that the program may write: 8 bytes before each
+/// block, blocks at multiples of 16, and nothing else anywhere but 16 bytes a region.
+///
+/// ```text
+///            word: -2          -1          0           1                         -3 of the next
+///   used   │ length, flags │ check     │ ... the program's bytes ...                          │
+///   free   │ length, flags │ link      │ link      │     ...                     │ length     │
+///   end    │ 0, used       │ lowest    │
+/// ```
+///
+/// A word has 32 bits. A name is the place of a block: its address, in units of 16 bytes from an
+/// anchor. The length of a free segment stands in its last word too, where its neighbour above
+/// finds it if that one's flag says so. The shortest segment is one unit: the header, a link, and the
+/// length again. The check word is made of the name and the owner, with the highest bit set, which no
+/// link has: so a header that does not belong to a used block is recognised.
+///
+/// # Invariants
+///
+/// 1. Each region is memory that is this bookkeeping's alone, whose provenance was exposed, and which
+///    lies where places can be told in [`UNIT_BITS`](super::UNIT_BITS) bits from `anchor`.
+/// 2. Each region is a row of segments as drawn above, from its lowest to its end.
+#[derive(Debug)]
+pub struct InBand {
+    /// The address of place zero.
+    anchor: usize,
+    /// The region that comes first, by address.
+    first: Name,
+    /// Whose segments these are, where it matters.
+    owner: u32,
+    /// Blocks lie in so many bytes from there.
+    span_start: usize,
+    span_len: usize,
+}
+
+impl InBand {
+    /// No region yet.
+    pub(crate) const fn new(owner: u32) -> Self {
+        assert!(owner < OWNERS);
+        Self {
+            anchor: 0,
+            first: Name::NONE,
+            owner: owner << OWNER_SHIFT,
+            span_start: 0,
+            span_len: 0,
+        }
+    }
+
+    /// A word by its place from where a block begins.
+    #[inline]
+    fn word(&self, segment: Name, at: isize) -> *mut u32 {
+        let block = self.anchor.wrapping_add((segment.0 as usize) << UNIT_SHIFT);
+        ptr::with_exposed_provenance_mut(block.wrapping_add_signed(at * WORD))
+    }
+
+    #[inline]
+    fn get(&self, segment: Name, at: isize) -> u32 {
+        // SAFETY: invariants of `Name` and 1.: words of a segment of ours, which is at least one
+        // unit, lie in its region, and nobody else touches them.
+        unsafe { self.word(segment, at).read() }
+    }
+
+    #[inline]
+    fn set(&mut self, segment: Name, at: isize, to: u32) {
+        // SAFETY: as for `get`.
+        unsafe { self.word(segment, at).write(to) }
+    }
+
+    /// What stands in the check word of a used block.
+    #[inline]
+    fn check(&self, segment: Name) -> u32 {
+        // Multiplying by an odd constant mixes a name's bits upwards.
+        let mixed = segment.0.wrapping_mul(0x9e37_79b1) >> (32 - OWNER_SHIFT);
+        CHECKED | self.owner | mixed
+    }
+
+    /// Where a block at this address begins, as a name; nobody has looked whether there is one.
+    #[inline]
+    pub(crate) fn name_at(&self, address: usize) -> Name {
+        Name((address.wrapping_sub(self.anchor) >> UNIT_SHIFT) as u32)
+    }
+
+    /// The address of a place.
+    #[inline]
+    pub(crate) fn address(&self, segment: Name) -> usize {
+        self.anchor.wrapping_add((segment.0 as usize) << UNIT_SHIFT)
+    }
+
+    /// Whether a name that lies in a region of ours is where a used block begins.
+    #[inline]
+    pub(crate) fn is_live(&self, segment: Name) -> bool {
+        self.get(segment, CHECK) == self.check(segment)
+    }
+
+    /// Whether `[start, end)` can be told in places; anchors them where there is none yet.
+    pub(crate) fn reach(&mut self, start: usize, end: usize) -> bool {
+        if self.first.is_none() {
+            self.anchor =
+                if WINDOW == 0 { 0 } else { (start & !(WINDOW - 1)).wrapping_sub(WINDOW) };
+        }
+        let (low, high) = (start.wrapping_sub(self.anchor), end.wrapping_sub(self.anchor));
+        low >= UNIT && low < high && high >> UNIT_SHIFT <= MOST_UNITS as usize
+    }
+
+    /// Writes a region's two ends and lists it; its one segment, which is not marked yet.
+    ///
+    /// # Safety
+    ///
+    /// 1. `[start, end)` is memory as invariant 1 has it, and of no region yet.
+    /// 2. Both are multiples of [`UNIT`], two units apart at least, and [`reach`](Self::reach) said yes.
+    pub(crate) unsafe fn add_region(&mut self, start: usize, end: usize) -> Piece {
+        let lowest = self.name_at(start + UNIT);
+        let top = self.name_at(end);
+        let (mut before, mut after) = (Name::NONE, self.first);
+        while !after.is_none() && after.0 < lowest.0 {
+            (before, after) = (after, Name(self.get(after, NEXT_REGION)));
+        }
+        self.set(lowest, NEXT_REGION, after.0);
+        self.set(lowest, REGION_LEN, top.0 - lowest.0);
+        if before.is_none() {
+            self.first = lowest;
+        } else {
+            self.set(before, NEXT_REGION, lowest.0);
+        }
+        self.set(lowest, LEN, (top.0 - lowest.0) << LEN_SHIFT | USED);
+        self.write_end(lowest, top, 0);
+        self.respan();
+        Piece { name: lowest, len: top.0 - lowest.0 }
+    }
+
+    fn write_end(&mut self, lowest: Name, top: Name, below: u32) {
+        self.set(top, LEN, USED | below);
+        self.set(top, CHECK, lowest.0);
+    }
+
+    /// The lowest address of a block in any region.
+    #[inline]
+    pub(crate) fn span_start(&self) -> usize {
+        self.span_start
+    }
+
+    /// Bytes from there to the highest region's end; zero where there is no region.
+    #[inline]
+    pub(crate) fn span_len(&self) -> usize {
+        self.span_len
+    }
+
+    fn respan(&mut self) {
+        (self.span_start, self.span_len) = (self.address(self.first), 0);
+        let mut region = self.first_region();
+        while let Some(name) = region {
+            self.span_len = self.address(self.end_of(name)) - self.span_start;
+            region = self.next_region(name);
+        }
+    }
+
+    /// Takes a region off the list.
+    pub(crate) fn remove_region(&mut self, region: Name) {
+        let next = self.get(region, NEXT_REGION);
+        if self.first == region {
+            self.first = Name(next);
+        } else {
+            let mut before = self.first;
+            while self.get(before, NEXT_REGION) != region.0 {
+                before = Name(self.get(before, NEXT_REGION));
+            }
+            self.set(before, NEXT_REGION, next);
+        }
+        self.respan();
+    }
+
+    /// Units from a region's lowest segment to its end.
+    pub(crate) fn region_len(&self, region: Name) -> u32 {
+        self.get(region, REGION_LEN)
+    }
+
+    /// Where a region ends.
+    pub(crate) fn end_of(&self, region: Name) -> Name {
+        Name(region.0 + self.region_len(region))
+    }
+
+    /// Makes a region longer: a segment in place of its old end, marked used; what lies below it may be
+    /// free.
+    ///
+    /// # Safety
+    ///
+    /// 1. The memory from the region's end to that of `len` units is as invariant 1 has it, and can be
+    ///    reached.
+    pub(crate) unsafe fn raise_end(&mut self, region: Name, len: u32) -> Piece {
+        let old = self.end_of(region);
+        let added = len - self.region_len(region);
+        let below = self.get(old, LEN) & BELOW_FREE;
+        self.set(region, REGION_LEN, len);
+        self.write_end(region, Name(region.0 + len), 0);
+        self.set(old, LEN, added << LEN_SHIFT | USED | below);
+        self.respan();
+        Piece { name: old, len: added }
+    }
+
+    /// Makes a region shorter by all from `end` on, where nothing is used. `begins`: a segment begins
+    /// there.
+    pub(crate) fn lower_end(&mut self, region: Name, end: Name, begins: bool) {
+        let below = if begins { self.get(end, LEN) & BELOW_FREE } else { 0 };
+        self.set(region, REGION_LEN, end.0 - region.0);
+        self.write_end(region, end, below);
+        self.respan();
+    }
+}
+
+/// Words of a region's record, before the header of its lowest segment.
+const NEXT_REGION: isize = -4;
+const REGION_LEN: isize = -3;
+
+impl Bookkeeping for InBand {
+    #[inline]
+    fn len(&self, segment: Name) -> u32 {
+        self.get(segment, LEN) >> LEN_SHIFT
+    }
+
+    #[inline]
+    fn unit_shift(&self) -> u32 {
+        UNIT_SHIFT
+    }
+
+    #[inline]
+    fn base(&self, segment: Name) -> u64 {
+        self.address(segment) as u64
+    }
+
+    #[inline]
+    fn place(&self, segment: Name) -> u32 {
+        segment.0
+    }
+
+    #[inline]
+    fn is_free(&self, segment: Name) -> bool {
+        self.get(segment, LEN) & USED == 0
+    }
+
+    #[inline]
+    fn free_below(&self, segment: Name) -> Option<Piece> {
+        if self.get(segment, LEN) & BELOW_FREE == 0 {
+            return None;
+        }
+        let len = self.get(segment, LEN_BELOW);
+        Some(Piece { name: Name(segment.0 - len), len })
+    }
+
+    #[inline]
+    fn above(&self, segment: Piece) -> Name {
+        Name(segment.name.0 + segment.len)
+    }
+
+    #[inline]
+    fn link(&self, segment: Name, which: usize) -> Name {
+        Name(self.get(segment, if which == 0 { CHECK } else { SECOND_LINK }))
+    }
+
+    #[inline]
+    fn set_link(&mut self, segment: Name, which: usize, to: Name) {
+        self.set(segment, if which == 0 { CHECK } else { SECOND_LINK }, to.0);
+    }
+
+    #[inline]
+    fn can_split(&self, _: u32) -> bool {
+        true
+    }
+
+    #[inline]
+    fn split(&mut self, piece: Piece, keep: u32) -> Piece {
+        let high = Piece { name: Name(piece.name.0 + keep), len: piece.len - keep };
+        self.set(high.name, LEN, high.len << LEN_SHIFT | USED);
+        high
+    }
+
+    #[inline]
+    fn join(&mut self, low: Piece, high: Piece) -> Piece {
+        Piece { name: low.name, len: low.len + high.len }
+    }
+
+    fn lower_begin(&mut self, below: Piece, segment: Piece, by: u32) -> Piece {
+        let lowered = Piece { name: Name(segment.name.0 - by), len: segment.len + by };
+        if by < below.len {
+            self.set(lowered.name, LEN, lowered.len << LEN_SHIFT | USED);
+        }
+        lowered
+    }
+
+    fn split_low(&mut self, segment: Piece, by: u32) -> (Piece, Piece) {
+        let high = self.split(segment, by);
+        (Piece { name: segment.name, len: by }, high)
+    }
+
+    #[inline]
+    fn mark_free(&mut self, piece: Piece) {
+        let below = self.get(piece.name, LEN) & BELOW_FREE;
+        self.set(piece.name, LEN, piece.len << LEN_SHIFT | below);
+        let above = self.above(piece);
+        self.set(above, LEN_BELOW, piece.len);
+        let word = self.get(above, LEN);
+        self.set(above, LEN, word | BELOW_FREE);
+    }
+
+    #[inline]
+    fn mark_used(&mut self, piece: Piece, whole: bool) {
+        let below = self.get(piece.name, LEN) & BELOW_FREE;
+        self.set(piece.name, LEN, piece.len << LEN_SHIFT | USED | below);
+        self.set(piece.name, CHECK, self.check(piece.name));
+        if whole {
+            let above = self.above(piece);
+            let word = self.get(above, LEN);
+            self.set(above, LEN, word & !BELOW_FREE);
+        }
+    }
+
+    #[inline]
+    fn mark_quick(&mut self, segment: Name) {
+        self.set(segment, CHECK, 0);
+    }
+
+    #[inline]
+    fn unmark_quick(&mut self, segment: Name) {
+        self.set(segment, CHECK, self.check(segment));
+    }
+
+    fn mark(&self, segment: Name) -> SegmentState {
+        if self.is_free(segment) {
+            SegmentState::Free
+        } else if self.is_live(segment) {
+            SegmentState::Used
+        } else {
+            SegmentState::Quick
+        }
+    }
+
+    fn first_region(&self) -> Option<Name> {
+        (!self.first.is_none()).then_some(self.first)
+    }
+
+    fn next_region(&self, region: Name) -> Option<Name> {
+        let next = Name(self.get(region, NEXT_REGION));
+        (!next.is_none()).then_some(next)
+    }
+
+    fn lowest(&self, region: Name) -> Name {
+        region
+    }
+
+    fn bounds(&self, region: Name) -> (u32, u32) {
+        (region.0, self.region_len(region))
+    }
+
+    #[inline]
+    fn is_end(&self, segment: Name) -> bool {
+        self.get(segment, LEN) & !FLAGS == 0
+    }
+}
