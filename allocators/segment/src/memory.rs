@@ -86,7 +86,12 @@ impl<P: Policy> Segments<P, InBand> {
     #[inline]
     pub fn allocate(&mut self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         let (len, align) = Self::shape(layout)?;
-        let piece = if align == 1 { self.take(len) } else { self.take_aligned(len, align) };
+        if align == 1
+            && let Some(piece) = self.take_quick(len)
+        {
+            return Ok(self.pointer(piece));
+        }
+        let piece = if align == 1 { self.take_listed(len) } else { self.take_aligned(len, align) };
         match piece {
             Some(piece) => Ok(self.pointer(piece)),
             None => Err(AllocError::Exhausted),
@@ -108,11 +113,10 @@ impl<P: Policy> Segments<P, InBand> {
         if address & (UNIT - 1) != 0 {
             return Err(ClaimError::Misaligned);
         }
-        if size > MOST || !self.in_span(address) {
-            return Err(ClaimError::OutOfRange);
-        }
+        let name = self.meta.name_in_span(address).filter(|_| size <= MOST);
+        let Some(name) = name else { return Err(ClaimError::OutOfRange) };
         let len = P::shape(units(size), 1).ok_or(ClaimError::OutOfRange)?;
-        let piece = self.claim(self.meta.name_at(address).0, len)?;
+        let piece = self.claim(name.0, len)?;
         Ok(self.pointer(piece))
     }
 
@@ -137,17 +141,21 @@ impl<P: Policy> Segments<P, InBand> {
     /// 1. If the address lies between two regions, the 8 bytes before it can be read.
     #[inline]
     pub unsafe fn check(&self, block: NonNull<u8>, layout: Layout) -> Result<(), FreeError> {
+        // SAFETY: 1. the caller's.
+        unsafe { self.checked(block, layout) }.map(drop)
+    }
+
+    /// The block as a segment, if it can be freed with this layout. Its length is the layout's: who uses
+    /// it need not wait for the header.
+    #[inline]
+    unsafe fn checked(&self, block: NonNull<u8>, layout: Layout) -> Result<Piece, FreeError> {
         let address = block.addr().get();
-        if !self.in_span(address) || address & (UNIT - 1) != 0 {
-            return Err(self.cause(address));
-        }
-        let name = self.meta.name_at(address);
-        if !self.meta.is_live(name) {
-            return Err(self.cause(address));
-        }
-        match Self::shape(layout) {
-            Ok((len, _)) if len == self.meta.len(name) => Ok(()),
-            _ => Err(FreeError::WrongLen),
+        match self.meta.name_in_span(address) {
+            Some(name) if self.meta.is_live(name) => match Self::shape(layout) {
+                Ok((len, _)) if len == self.meta.len(name) => Ok(Piece { name, len }),
+                _ => Err(FreeError::WrongLen),
+            },
+            _ => Err(self.cause(address)),
         }
     }
 
@@ -155,17 +163,17 @@ impl<P: Policy> Segments<P, InBand> {
     #[cold]
     #[inline(never)]
     fn cause(&self, address: usize) -> FreeError {
-        if !self.in_span(address) {
+        let Some(name) = self.meta.name_in_span(address & !(UNIT - 1)) else {
             return FreeError::Foreign;
-        }
-        let place = self.meta.name_at(address).0;
-        let Some(region) = self.region_with(place, 1) else { return FreeError::Foreign };
-        match self.find(region, place) {
-            Some((piece, mark)) if piece.name.0 == place && address & (UNIT - 1) == 0 => match mark
-            {
-                SegmentState::Used => FreeError::NotASegment,
-                _ => FreeError::DoubleFree,
-            },
+        };
+        let Some(region) = self.region_with(name.0, 1) else { return FreeError::Foreign };
+        match self.find(region, name.0) {
+            Some((piece, state)) if piece.name == name && address & (UNIT - 1) == 0 => {
+                match state {
+                    SegmentState::Used => FreeError::NotASegment,
+                    _ => FreeError::DoubleFree,
+                }
+            }
             _ => FreeError::NotASegment,
         }
     }
@@ -182,12 +190,10 @@ impl<P: Policy> Segments<P, InBand> {
     #[inline]
     pub unsafe fn deallocate(&mut self, block: NonNull<u8>, layout: Layout) {
         // SAFETY: 1. a block of ours lies in a region.
-        if let Err(error) = unsafe { self.check(block, layout) } {
-            wrong_free(error);
+        match unsafe { self.checked(block, layout) } {
+            Ok(piece) => drop(self.give(piece)),
+            Err(error) => wrong_free(error),
         }
-        let name = self.meta.name_at(block.addr().get());
-        let len = self.meta.len(name);
-        self.give(Piece { name, len });
     }
 
     /// The same, with an error instead of an end of the process.
@@ -206,10 +212,8 @@ impl<P: Policy> Segments<P, InBand> {
         layout: Layout,
     ) -> Result<(), FreeError> {
         // SAFETY: 1. the caller's.
-        unsafe { self.check(block, layout)? };
-        let name = self.meta.name_at(block.addr().get());
-        let len = self.meta.len(name);
-        self.give(Piece { name, len });
+        let piece = unsafe { self.checked(block, layout)? };
+        self.give(piece);
         Ok(())
     }
 

@@ -18,12 +18,6 @@ pub struct RegionId(pub(crate) Name);
 const LEAST: usize = 2 * UNIT;
 
 impl<P: Policy> Segments<P, InBand> {
-    /// Whether an address lies between the first region's lowest block and the last one's end.
-    #[inline]
-    pub(crate) fn in_span(&self, address: usize) -> bool {
-        address.wrapping_sub(self.meta.span_start()) < self.meta.span_len()
-    }
-
     /// Adds a buffer, for as long as the segments live. A few bytes at its ends may go unused.
     ///
     /// # Errors

@@ -62,24 +62,17 @@ pub struct InBand {
     anchor: usize,
     /// The region that comes first, by address.
     first: Name,
-    /// Whose segments these are, where it matters.
+    /// The bits of a check word that say whose segments these are, and that it is one.
     owner: u32,
-    /// Blocks lie in so many bytes from there.
-    span_start: usize,
-    span_len: usize,
+    /// Units from the first region's lowest block to the last region's end; zero without a region.
+    span: usize,
 }
 
 impl InBand {
     /// No region yet.
     pub(crate) const fn new(owner: u32) -> Self {
         assert!(owner < OWNERS);
-        Self {
-            anchor: 0,
-            first: Name::NONE,
-            owner: owner << OWNER_SHIFT,
-            span_start: 0,
-            span_len: 0,
-        }
+        Self { anchor: 0, first: Name::NONE, owner: CHECKED | owner << OWNER_SHIFT, span: 0 }
     }
 
     /// A word by its place from where a block begins.
@@ -107,7 +100,7 @@ impl InBand {
     fn check(&self, segment: Name) -> u32 {
         // Multiplying by an odd constant mixes a name's bits upwards.
         let mixed = segment.0.wrapping_mul(0x9e37_79b1) >> (32 - OWNER_SHIFT);
-        CHECKED | self.owner | mixed
+        self.owner | mixed
     }
 
     /// Where a block at this address begins, as a name; nobody has looked whether there is one.
@@ -126,6 +119,14 @@ impl InBand {
     #[inline]
     pub(crate) fn is_live(&self, segment: Name) -> bool {
         self.get(segment, CHECK) == self.check(segment)
+    }
+
+    /// Where a block at this address begins, if that is a place within the span of all regions.
+    #[inline]
+    pub(crate) fn name_in_span(&self, address: usize) -> Option<Name> {
+        // A rotation moves what is not of a whole unit to the top, where it is beyond any place.
+        let place = address.wrapping_sub(self.anchor).rotate_right(UNIT_SHIFT);
+        (place.wrapping_sub(self.first.0 as usize) < self.span).then_some(Name(place as u32))
     }
 
     /// Whether `[start, end)` can be told in places; anchors them where there is none yet.
@@ -169,23 +170,11 @@ impl InBand {
         self.set(top, CHECK, lowest.0);
     }
 
-    /// The lowest address of a block in any region.
-    #[inline]
-    pub(crate) fn span_start(&self) -> usize {
-        self.span_start
-    }
-
-    /// Bytes from there to the highest region's end; zero where there is no region.
-    #[inline]
-    pub(crate) fn span_len(&self) -> usize {
-        self.span_len
-    }
-
     fn respan(&mut self) {
-        (self.span_start, self.span_len) = (self.address(self.first), 0);
+        self.span = 0;
         let mut region = self.first_region();
         while let Some(name) = region {
-            self.span_len = self.address(self.end_of(name)) - self.span_start;
+            self.span = (self.end_of(name).0 - self.first.0) as usize;
             region = self.next_region(name);
         }
     }

@@ -39,8 +39,8 @@ const LAST_LOOKS: u32 = 64;
 ///    of its classes' is.
 /// 2. `rest` is free, and in no list.
 #[derive(Debug)]
-pub struct GoodFit<const QUICK: usize = 8> {
-    quick: Quick<QUICK>,
+pub struct GoodFit<const QUICK: usize = 8, const LONG: usize = 2> {
+    quick: Quick<QUICK, LONG>,
     rest: Name,
     rest_len: u32,
     rows: u32,
@@ -70,7 +70,7 @@ const fn least_of(class: u32) -> u32 {
     (SPLIT + (class & (SPLIT - 1))) << shift
 }
 
-impl<const QUICK: usize> GoodFit<QUICK> {
+impl<const QUICK: usize, const LONG: usize> GoodFit<QUICK, LONG> {
     #[inline]
     fn set(&mut self, class: u32) {
         let row = class >> SPLIT_BITS;
@@ -138,7 +138,7 @@ impl<const QUICK: usize> GoodFit<QUICK> {
     }
 }
 
-impl<const QUICK: usize> Index for GoodFit<QUICK> {
+impl<const QUICK: usize, const LONG: usize> Index for GoodFit<QUICK, LONG> {
     const NEW: Self = Self {
         quick: Quick::NEW,
         rest: Name::NONE,
@@ -227,8 +227,9 @@ impl<const QUICK: usize> Index for GoodFit<QUICK> {
     }
 
     #[inline]
-    fn keep_quick(&mut self, segment: Name, len: u32) -> bool {
-        self.quick.keep(segment, len)
+    fn keep_quick(&mut self, segment: Name, len: u32, free: u64, total: u64) -> bool {
+        // Where little is free, what is freed is wanted joined.
+        self.quick.keep(segment, len, || free.saturating_sub(total / 16) / 4)
     }
 
     fn drain_quick(&mut self) -> Option<Name> {

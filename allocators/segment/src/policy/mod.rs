@@ -85,10 +85,11 @@ pub trait Index {
         None
     }
 
-    /// Keeps a freed segment of `len` units quick; false where it does not.
+    /// Keeps a freed segment of `len` units quick; false where it does not. `free` of `total`
+    /// units are in the index.
     #[inline]
-    fn keep_quick(&mut self, segment: Name, len: u32) -> bool {
-        let _ = (segment, len);
+    fn keep_quick(&mut self, segment: Name, len: u32, free: u64, total: u64) -> bool {
+        let _ = (segment, len, free, total);
         false
     }
 
@@ -118,7 +119,7 @@ pub trait Index {
 /// | [`Buddy`] | the shortest block of a power of two | O(log of the region) |
 pub trait Policy: Index {}
 
-impl<const QUICK: usize> Policy for GoodFit<QUICK> {}
+impl<const QUICK: usize, const LONG: usize> Policy for GoodFit<QUICK, LONG> {}
 impl Policy for BestFit {}
 impl Policy for FirstFit {}
 impl Policy for NextFit {}

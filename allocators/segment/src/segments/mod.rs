@@ -51,15 +51,23 @@ impl<P: Policy, M: Metadata> Segments<P, M> {
     /// left over.
     #[inline]
     pub(crate) fn take(&mut self, len: u32) -> Option<Piece> {
-        if let Some(name) = self.policy.take_quick(len) {
-            self.meta.unmark_quick(name);
-            return Some(Piece { name, len });
+        match self.take_quick(len) {
+            Some(piece) => Some(piece),
+            None => self.take_listed(len),
         }
-        self.take_listed(len)
     }
 
+    /// Takes a quick segment of exactly this length.
     #[inline]
-    fn take_listed(&mut self, len: u32) -> Option<Piece> {
+    pub(crate) fn take_quick(&mut self, len: u32) -> Option<Piece> {
+        let name = self.policy.take_quick(len)?;
+        self.meta.unmark_quick(name);
+        Some(Piece { name, len })
+    }
+
+    /// Takes a segment of the index, for a length that no quick one has.
+    #[inline(never)]
+    pub(crate) fn take_listed(&mut self, len: u32) -> Option<Piece> {
         if !self.meta.can_split(P::CUTS) {
             return None;
         }
@@ -146,14 +154,14 @@ impl<P: Policy, M: Metadata> Segments<P, M> {
     #[inline]
     pub(crate) fn give(&mut self, piece: Piece) -> Option<Piece> {
         self.meta.mark_quick(piece.name);
-        if self.policy.keep_quick(piece.name, piece.len) {
+        if self.policy.keep_quick(piece.name, piece.len, self.free, self.total) {
             return None;
         }
         Some(self.give_listed(piece))
     }
 
     /// Joins a used segment with its free neighbours and puts it into the index.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn give_listed(&mut self, mut piece: Piece) -> Piece {
         self.free += u64::from(piece.len);
         let mut was_rest = false;
