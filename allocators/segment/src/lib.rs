@@ -6,6 +6,10 @@ extern crate std;
 
 mod check;
 mod error;
+mod face;
+mod global;
+mod growth;
+mod heap;
 mod memory;
 mod metadata;
 mod offsets;
@@ -15,6 +19,9 @@ mod stats;
 
 pub use check::{Broken, Seen};
 pub use error::{AllocError, ClaimError, FreeError, RegionError, ResizeError};
+pub use face::{Exclusive, Face, Locked, Shared};
+pub use global::SegmentAlloc;
+pub use heap::Heap;
 pub use memory::RegionId;
 pub use metadata::{Entry, InBand, Metadata, OutOfBand, SegmentState};
 pub use offsets::{RangeId, SegmentId, Slide};

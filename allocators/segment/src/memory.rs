@@ -39,17 +39,12 @@ fn wrong_request(size: usize) -> AllocError {
 impl<P: Policy> Segments<P, InBand> {
     /// Segments without a region yet, all in band: 8 bytes before each block, and 16 a region.
     pub const fn new() -> Self {
-        Self::with_owner(0)
-    }
-
-    /// The same, with the owner that every block's header names.
-    pub(crate) const fn with_owner(owner: u32) -> Self {
-        Self::with_metadata(InBand::new(owner))
+        Self::with_metadata(InBand::new())
     }
 
     /// The shape of a layout.
     #[inline]
-    fn shape(layout: Layout) -> Result<(u32, u32), AllocError> {
+    pub(crate) fn shape(layout: Layout) -> Result<(u32, u32), AllocError> {
         if layout.size().wrapping_sub(1) >= MOST {
             return Err(wrong_request(layout.size()));
         }
@@ -148,7 +143,11 @@ impl<P: Policy> Segments<P, InBand> {
     /// The block as a segment, if it can be freed with this layout. Its length is the layout's: who uses
     /// it need not wait for the header.
     #[inline]
-    unsafe fn checked(&self, block: NonNull<u8>, layout: Layout) -> Result<Piece, FreeError> {
+    pub(crate) unsafe fn checked(
+        &self,
+        block: NonNull<u8>,
+        layout: Layout,
+    ) -> Result<Piece, FreeError> {
         let address = block.addr().get();
         match self.meta.name_in_span(address) {
             Some(name) if self.meta.is_live(name) => match Self::shape(layout) {
@@ -219,7 +218,7 @@ impl<P: Policy> Segments<P, InBand> {
 
     /// The live block at this address, with its length.
     #[inline]
-    fn piece_of(&self, block: NonNull<u8>) -> Piece {
+    pub(crate) fn piece_of(&self, block: NonNull<u8>) -> Piece {
         let name = self.meta.name_at(block.addr().get());
         Piece { name, len: self.meta.len(name) }
     }

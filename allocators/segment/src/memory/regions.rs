@@ -205,4 +205,9 @@ impl<P: Policy> Segments<P, InBand> {
         self.meta.remove_region(region.0);
         Ok(())
     }
+
+    /// Takes a region off the list, whatever is in it: nothing of these segments is used any more.
+    pub(crate) fn forget_region(&mut self, region: RegionId) {
+        self.meta.remove_region(region.0);
+    }
 }

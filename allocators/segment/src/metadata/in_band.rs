@@ -2,6 +2,9 @@
 
 use core::ptr;
 
+use strata_core::sync::Ordering;
+use strata_core::sync::unexplored::AtomicU32;
+
 use super::{Bookkeeping, MOST_UNITS, Name, Piece, SegmentState};
 
 /// Bytes of a unit: what blocks are aligned to, and what lengths are multiples of.
@@ -27,9 +30,11 @@ const LEN_SHIFT: u32 = 2;
 
 /// Set in a used header's check word, and never in a link.
 const CHECKED: u32 = 1 << 31;
+/// Set, below a length, in the check word of a block that was freed by another thread and is on its way.
+const SENT: u32 = 1 << 30;
 /// Bits of the check word that say whose segments these are.
 const OWNER_SHIFT: u32 = 24;
-const OWNERS: u32 = 128;
+pub(crate) const OWNERS: u32 = 128;
 
 /// Places are counted from an address that is a multiple of this, so that a place is aligned as its
 /// address is. The first region lies one to two windows above it.
@@ -70,9 +75,8 @@ pub struct InBand {
 
 impl InBand {
     /// No region yet.
-    pub(crate) const fn new(owner: u32) -> Self {
-        assert!(owner < OWNERS);
-        Self { anchor: 0, first: Name::NONE, owner: CHECKED | owner << OWNER_SHIFT, span: 0 }
+    pub(crate) const fn new() -> Self {
+        Self { anchor: 0, first: Name::NONE, owner: CHECKED, span: 0 }
     }
 
     /// A word by its place from where a block begins.
@@ -93,6 +97,56 @@ impl InBand {
     fn set(&mut self, segment: Name, at: isize, to: u32) {
         // SAFETY: as for `get`.
         unsafe { self.word(segment, at).write(to) }
+    }
+
+    /// The check word, which another thread may be writing: one that frees a block that it owns, and
+    /// will tell the owner of the segments.
+    #[inline]
+    fn check_word(&self, segment: Name) -> &AtomicU32 {
+        // SAFETY: as for `get`; it is read and written by this function's result only, wherever another
+        // thread could write it.
+        unsafe { AtomicU32::from_ptr(self.word(segment, CHECK)) }
+    }
+
+    /// Marks a block as freed by a thread that may not touch anything else, with the length that it said.
+    ///
+    /// # Safety
+    ///
+    /// 1. `block` is a live block of some segments in band, whose owner is the caller.
+    #[inline]
+    pub(crate) unsafe fn mark_sent(block: ptr::NonNull<u8>, len: u32) {
+        // SAFETY: 1. the header lies before the block.
+        let word = unsafe { AtomicU32::from_ptr(block.cast::<u32>().as_ptr().offset(CHECK)) };
+        // Relaxed: the list that the block goes to publishes it; a walk meanwhile sees either.
+        word.store(SENT | len, Ordering::Relaxed);
+    }
+
+    /// Whose segments a block is of, by its header; a block that is not live is nobody's.
+    ///
+    /// # Safety
+    ///
+    /// 1. The 8 bytes before `block` can be read.
+    #[inline]
+    pub(crate) unsafe fn owner_of(block: ptr::NonNull<u8>) -> Option<usize> {
+        // SAFETY: 1. of this function.
+        let word = unsafe { AtomicU32::from_ptr(block.cast::<u32>().as_ptr().offset(CHECK)) };
+        // Relaxed: the caller owns the block, whose header was written before it was handed out.
+        let word = word.load(Ordering::Relaxed);
+        (word & CHECKED != 0).then_some((word >> OWNER_SHIFT) as usize % OWNERS as usize)
+    }
+
+    /// The length that was said when the block was sent; `None` where it was not.
+    #[inline]
+    pub(crate) fn sent_len(&self, segment: Name) -> Option<u32> {
+        // Relaxed: the caller took the block off the list that published it.
+        let word = self.check_word(segment).load(Ordering::Relaxed);
+        (word & (CHECKED | SENT) == SENT).then_some(word & !SENT)
+    }
+
+    /// Names the owner of blocks that are handed out from now on.
+    pub(crate) fn set_owner(&mut self, owner: usize) {
+        debug_assert!(owner < OWNERS as usize);
+        self.owner = CHECKED | (owner as u32) << OWNER_SHIFT;
     }
 
     /// What stands in the check word of a used block.
@@ -118,7 +172,8 @@ impl InBand {
     /// Whether a name that lies in a region of ours is where a used block begins.
     #[inline]
     pub(crate) fn is_live(&self, segment: Name) -> bool {
-        self.get(segment, CHECK) == self.check(segment)
+        // Relaxed: who asks owns the block, or only wants to know what it is by now.
+        self.check_word(segment).load(Ordering::Relaxed) == self.check(segment)
     }
 
     /// Where a block at this address begins, if that is a place within the span of all regions.
@@ -202,6 +257,12 @@ impl InBand {
     /// Where a region ends.
     pub(crate) fn end_of(&self, region: Name) -> Name {
         Name(region.0 + self.region_len(region))
+    }
+
+    /// The region whose end this is.
+    #[inline]
+    pub(crate) fn region_of_end(&self, end: Name) -> Name {
+        Name(self.get(end, CHECK))
     }
 
     /// Makes a region longer: a segment in place of its old end, marked used; what lies below it may be
@@ -340,18 +401,18 @@ impl Bookkeeping for InBand {
 
     #[inline]
     fn mark_quick(&mut self, segment: Name) {
-        self.set(segment, CHECK, 0);
+        self.check_word(segment).store(0, Ordering::Relaxed);
     }
 
     #[inline]
     fn unmark_quick(&mut self, segment: Name) {
-        self.set(segment, CHECK, self.check(segment));
+        self.check_word(segment).store(self.check(segment), Ordering::Relaxed);
     }
 
     fn mark(&self, segment: Name) -> SegmentState {
         if self.is_free(segment) {
             SegmentState::Free
-        } else if self.is_live(segment) {
+        } else if self.is_live(segment) || self.sent_len(segment).is_some() {
             SegmentState::Used
         } else {
             SegmentState::Quick

@@ -9,7 +9,7 @@ mod out_of_band;
 pub use in_band::InBand;
 pub use out_of_band::{Entry, OutOfBand};
 
-pub(crate) use in_band::{HEADER, UNIT, UNIT_SHIFT};
+pub(crate) use in_band::{HEADER, OWNERS, UNIT, UNIT_SHIFT};
 pub(crate) use out_of_band::State;
 
 /// Bits of a length or of a place, counted in units: two bits of each word are flags.
