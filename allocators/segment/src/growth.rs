@@ -165,8 +165,8 @@ impl<P: Policy> Growth<P> {
         }
     }
 
-    /// Where a long free segment ends a region and more is free than an eighth of what is used: the end of
-    /// the region goes back, or all of it.
+    /// Where a long free segment ends a region and more is free than a quarter of what is used: regions go
+    /// back of which nothing is used, or the free end of this one, until an eighth is left.
     #[cold]
     #[inline(never)]
     unsafe fn give_back_slow<S: Source<Address = NonNull<u8>>>(&mut self, source: &S, free: Piece) {
@@ -174,21 +174,34 @@ impl<P: Policy> Growth<P> {
         if !self.segments.meta.is_end(end) {
             return;
         }
-        let region = RegionId(self.segments.meta.region_of_end(end));
         let used = (self.segments.total - self.segments.free) as usize;
         let kept = (used / 8).max((2 * STEP) >> UNIT_SHIFT);
         if (self.segments.free as usize) < 2 * kept {
             return;
         }
-        if free.name == region.0 {
-            if self.segments.free as usize - free.len as usize >= kept {
-                // SAFETY: 2. the caller's.
+        let this = RegionId(self.segments.meta.region_of_end(end));
+        let mut next = self.segments.region_ids().next();
+        while let Some(region) = next {
+            next = self.region_after(region);
+            let len = self.segments.meta.region_len(region.0) as usize;
+            let spare = (self.segments.free as usize).saturating_sub(kept);
+            if len <= spare {
+                // SAFETY: 1. the caller's.
                 unsafe { self.release(source, region) };
             }
-        } else if S::SPLITS && free.len as usize > 2 * kept {
-            // SAFETY: 2. the caller's.
-            unsafe { self.shorten(source, region, free.len as usize - kept) };
         }
+        let spare = (self.segments.free as usize).saturating_sub(kept);
+        if S::SPLITS && spare > kept && self.segments.region(this).is_some() {
+            let end = self.segments.meta.end_of(this.0);
+            if let Some(last) = self.segments.meta.free_below(end) {
+                // SAFETY: 1. the caller's.
+                unsafe { self.shorten(source, this, spare.min(last.len as usize)) };
+            }
+        }
+    }
+
+    fn region_after(&self, region: RegionId) -> Option<RegionId> {
+        self.segments.region_ids().find(|id| id.0.0 > region.0.0)
     }
 
     /// Gives a region back of which nothing is used; whether it could.
@@ -248,7 +261,7 @@ impl<P: Policy> Growth<P> {
         let before = self.segments.total;
         let mut next = self.segments.region_ids().next();
         while let Some(region) = next {
-            next = self.segments.region_ids().find(|id| id.0.0 > region.0.0);
+            next = self.region_after(region);
             // SAFETY: 1. the caller's.
             if !unsafe { self.release(source, region) } && S::SPLITS {
                 let end = self.segments.meta.end_of(region.0);

@@ -15,9 +15,10 @@ use crate::policy::{GoodFit, Policy};
 /// A heap of segments that asks `S` for memory when none fits, and gives it back when much is free.
 ///
 /// A chunk of the source becomes a region; where the source can, the last chunk grows instead. A free
-/// that leaves a whole region free, or a long free end where chunks can be split, gives it back if an
-/// eighth of what is used, and 128 KiB at least, stays free: so a program that frees and allocates about
-/// the same amount again does not ask the source each time. Used by one thread at a time; the faces
+/// that leaves the end of a region free, when more is free than a quarter of what is used and 256 KiB,
+/// gives back regions of which nothing is used, and where chunks can be split that end, until half as
+/// much is left free: so a program that frees and allocates about the same amount again does not ask the
+/// source each time. Used by one thread at a time; the faces
 /// [`Exclusive`](crate::Exclusive), [`Locked`](crate::Locked) and [`Shared`](crate::Shared) share one.
 /// Dropping it releases every chunk.
 ///

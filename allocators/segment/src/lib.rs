@@ -12,6 +12,8 @@ mod growth;
 mod heap;
 mod memory;
 mod metadata;
+#[cfg(all(test, strata_loom))]
+mod models;
 mod offsets;
 mod policy;
 mod segments;
