@@ -2,7 +2,7 @@
 
 use super::Index;
 use super::list;
-use super::quick::Quick;
+use super::quick::{self, Quick};
 use crate::metadata::{Bookkeeping, Name, Piece, UNIT_BITS};
 
 /// Classes of each row, as a power of two.
@@ -26,12 +26,15 @@ const LAST_LOOKS: u32 = 64;
 ///
 /// - the last remainder (Lea's designated victim) lies in no list: what was cut from is cut from again
 ///   where it fits as well as what the lists have;
-/// - up to `QUICK` segments of each exact length up to 64 units are kept as they are when they are freed.
-///   They are joined and listed before a request fails;
-/// - a request looks at a few segments of its own class, which may be long enough.
+/// - a request looks at a few segments of its own class, which may be long enough, and at a few more
+///   before it fails;
+/// - up to `QUICK` segments of each exact length up to 64 units are kept as they are when they are freed,
+///   and as long as enough is free, up to `LONG` of each of the next 1024 lengths. They are joined and
+///   listed before a request fails.
 ///
-/// `GoodFit<0>` has no quick lists: its bound holds for every call. With quick lists a request that
-/// would fail first empties them, at most 64 * `QUICK` times the work of a free.
+/// `GoodFit<0, 0>` has no quick lists: a hard bound, [`REQUEST_STEPS`](Self::REQUEST_STEPS), in the low
+/// hundreds. With quick lists a request that would fail empties them first, which is in its bound: a
+/// constant as well, but a large one.
 ///
 /// # Invariants
 ///
@@ -71,6 +74,18 @@ const fn least_of(class: u32) -> u32 {
 }
 
 impl<const QUICK: usize, const LONG: usize> GoodFit<QUICK, LONG> {
+    /// Most steps of a free. A step asks or changes one fact about one segment: at most a cache line.
+    pub const FREE_STEPS: u32 = 26;
+
+    /// Most steps of a request, one that is aligned or fails included.
+    pub const REQUEST_STEPS: u32 = {
+        // What is looked at, a segment taken off its list, up to two cuts and what they leave listed.
+        let once = 2 * (LOOKS + LAST_LOOKS) + 24;
+        let quick = (quick::SHORT * QUICK + quick::LONG * LONG) as u32;
+        // Quick segments are freed for good before a request fails, and then it looks again.
+        if quick == 0 { once } else { 2 * once + quick * (Self::FREE_STEPS + 1) }
+    };
+
     #[inline]
     fn set(&mut self, class: u32) {
         let row = class >> SPLIT_BITS;

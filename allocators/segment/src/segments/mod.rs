@@ -1,5 +1,7 @@
 //! Taking and giving back: what every policy and both kinds of bookkeeping share.
 
+#[cfg(all(test, not(strata_loom)))]
+mod bound;
 mod claim;
 mod resize;
 
