@@ -13,8 +13,8 @@ use strata_core::lock::SpinLock;
 use strata_core::source::{Locked, Region};
 use strata_core::sync::{UnsafeCell, model, stopped_after, thread};
 
+use crate::Shared;
 use crate::policy::GoodFit;
-use crate::{Face, Shared};
 
 const BYTES: usize = 1024;
 const LAYOUT: Layout = Layout::new::<[u64; 3]>();
