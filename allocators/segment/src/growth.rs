@@ -182,7 +182,7 @@ impl<P: Policy> Growth<P> {
         let this = RegionId(self.segments.meta.region_of_end(end));
         let mut next = self.segments.region_ids().next();
         while let Some(region) = next {
-            next = self.region_after(region);
+            next = self.segments.meta.next_region(region.0).map(RegionId);
             let len = self.segments.meta.region_len(region.0) as usize;
             let spare = (self.segments.free as usize).saturating_sub(kept);
             if len <= spare {
@@ -193,15 +193,14 @@ impl<P: Policy> Growth<P> {
         let spare = (self.segments.free as usize).saturating_sub(kept);
         if S::SPLITS && spare > kept && self.segments.region(this).is_some() {
             let end = self.segments.meta.end_of(this.0);
-            if let Some(last) = self.segments.meta.free_below(end) {
+            // Half of what is kept stays here: the next block at this end does not ask the source.
+            if let Some(last) = self.segments.meta.free_below(end)
+                && last.len as usize > kept
+            {
                 // SAFETY: 1. the caller's.
-                unsafe { self.shorten(source, this, spare.min(last.len as usize)) };
+                unsafe { self.shorten(source, this, spare.min(last.len as usize - kept / 2)) };
             }
         }
-    }
-
-    fn region_after(&self, region: RegionId) -> Option<RegionId> {
-        self.segments.region_ids().find(|id| id.0.0 > region.0.0)
     }
 
     /// Gives a region back of which nothing is used; whether it could.
@@ -210,6 +209,11 @@ impl<P: Policy> Growth<P> {
         source: &S,
         region: RegionId,
     ) -> bool {
+        let meta = &self.segments.meta;
+        let whole = meta.is_free(region.0) && meta.len(region.0) == meta.region_len(region.0);
+        if P::JOINS_ALL && !whole {
+            return false;
+        }
         let Some((start, len)) = self.segments.region(region) else { return false };
         if self.segments.remove_region(region).is_err() {
             return false;
@@ -261,7 +265,7 @@ impl<P: Policy> Growth<P> {
         let before = self.segments.total;
         let mut next = self.segments.region_ids().next();
         while let Some(region) = next {
-            next = self.region_after(region);
+            next = self.segments.meta.next_region(region.0).map(RegionId);
             // SAFETY: 1. the caller's.
             if !unsafe { self.release(source, region) } && S::SPLITS {
                 let end = self.segments.meta.end_of(region.0);

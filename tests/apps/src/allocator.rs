@@ -28,6 +28,7 @@ macro_rules! choose {
 choose! {
     "record": strata_bench::Recorder<std::alloc::System> = strata_bench::Recorder::new(std::alloc::System);
     "strata-segregated": strata_segregated::SegregatedAlloc = strata_segregated::SegregatedAlloc::new();
+    "strata-segment": strata_segment::SegmentAlloc = strata_segment::SegmentAlloc::new();
     "rusty_alloc": rusty_alloc_api::RustyAlloc = rusty_alloc_api::RustyAlloc;
     "mimalloc": mimalloc::MiMalloc = mimalloc::MiMalloc;
     "jemalloc": tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

@@ -14,7 +14,7 @@ const CLASSES: usize = ROWS * SPLIT as usize;
 
 /// Segments of a request's own class that are looked at before a longer class is taken from. They may
 /// be too short, so each is a step.
-const LOOKS: u32 = 4;
+const LOOKS: u32 = 1;
 /// The same, when no longer class has any.
 const LAST_LOOKS: u32 = 64;
 
