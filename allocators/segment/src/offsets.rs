@@ -238,7 +238,7 @@ impl<P: Policy, S: AsRef<[Entry]> + AsMut<[Entry]>> Segments<P, OutOfBand<S>> {
             was_rest |= self.policy.remove(&mut self.meta, above);
             free = self.meta.join(free, above);
         }
-        self.meta.mark_free(free);
+        self.meta.mark_free(free, false);
         if was_rest {
             self.policy.insert_rest(&mut self.meta, free);
         } else {

@@ -269,13 +269,15 @@ impl Bookkeeping for InBand {
     }
 
     #[inline]
-    fn mark_free(&mut self, piece: Piece) {
+    fn mark_free(&mut self, piece: Piece, known: bool) {
         let below = self.get(piece.name, LEN) & BELOW_FREE;
         self.set(piece.name, LEN, piece.len << LEN_SHIFT | below);
         let above = self.above(piece);
         self.set(above, LEN_BELOW, piece.len);
-        let word = self.get(above, LEN);
-        self.set(above, LEN, word | BELOW_FREE);
+        if !known {
+            let word = self.get(above, LEN);
+            self.set(above, LEN, word | BELOW_FREE);
+        }
     }
 
     #[inline]

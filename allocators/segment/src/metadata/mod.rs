@@ -96,8 +96,8 @@ pub trait Bookkeeping {
     /// the segment. Neither is marked yet, and both are used.
     fn split_low(&mut self, segment: Piece, by: u32) -> (Piece, Piece);
 
-    /// Marks a segment free, with its length.
-    fn mark_free(&mut self, piece: Piece);
+    /// Marks a segment free, with its length. `known`: the neighbour above had a free one below it before.
+    fn mark_free(&mut self, piece: Piece, known: bool);
     /// Marks a segment used, with its length. `whole`: the neighbour above was there while it was free.
     fn mark_used(&mut self, piece: Piece, whole: bool);
     /// Marks a used segment as freed into a quick list: to its neighbours it is used.

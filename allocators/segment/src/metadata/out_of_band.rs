@@ -313,7 +313,7 @@ impl<S: AsRef<[Entry]> + AsMut<[Entry]>> Bookkeeping for OutOfBand<S> {
     }
 
     #[inline]
-    fn mark_free(&mut self, piece: Piece) {
+    fn mark_free(&mut self, piece: Piece, _: bool) {
         self.at_mut(piece.name).len = piece.len << STATE_BITS | State::Free as u32;
     }
 

@@ -42,7 +42,7 @@ const LAST_LOOKS: u32 = 64;
 ///    of its classes' is.
 /// 2. `rest` is free, and in no list.
 #[derive(Debug)]
-pub struct GoodFit<const QUICK: usize = 8, const LONG: usize = 2> {
+pub struct GoodFit<const QUICK: usize = 8, const LONG: usize = 4> {
     quick: Quick<QUICK, LONG>,
     rest: Name,
     rest_len: u32,

@@ -65,7 +65,7 @@ changes {
     join(low: Piece, high: Piece) -> Piece;
     lower_begin(below: Piece, segment: Piece, by: u32) -> Piece;
     split_low(segment: Piece, by: u32) -> (Piece, Piece);
-    mark_free(piece: Piece);
+    mark_free(piece: Piece, known: bool);
     mark_used(piece: Piece, whole: bool);
     mark_quick(segment: Name);
     unmark_quick(segment: Name);
@@ -168,8 +168,8 @@ fn without_quick_lists_no_call_exceeds_the_bound() {
 
 #[test]
 fn with_quick_lists_no_call_exceeds_the_bound_that_empties_them() {
-    let mut counted = Counted::<8, 2>::new(100_000);
+    let mut counted = Counted::<8, 4>::new(100_000);
     counted.adversary();
-    assert!(counted.request <= GoodFit::<8, 2>::REQUEST_STEPS, "{}", counted.request);
-    assert!(counted.free <= GoodFit::<8, 2>::FREE_STEPS, "{}", counted.free);
+    assert!(counted.request <= GoodFit::<8, 4>::REQUEST_STEPS, "{}", counted.request);
+    assert!(counted.free <= GoodFit::<8, 4>::FREE_STEPS, "{}", counted.free);
 }

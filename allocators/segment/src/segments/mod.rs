@@ -99,9 +99,10 @@ impl<P: Policy, M: Metadata> Segments<P, M> {
         while let Some(keep) = P::cut(piece.len, need) {
             let rest = self.meta.split(piece, keep);
             piece.len = keep;
-            whole = false;
             self.free += u64::from(rest.len);
-            self.meta.mark_free(rest);
+            // Only the first rest has the neighbour that the whole one had.
+            self.meta.mark_free(rest, whole);
+            whole = false;
             self.policy.insert_rest(&mut self.meta, rest);
         }
         self.meta.mark_used(piece, whole);
@@ -130,7 +131,7 @@ impl<P: Policy, M: Metadata> Segments<P, M> {
         }
         let high = self.meta.split(piece, skip);
         let low = Piece { name: piece.name, len: skip };
-        self.meta.mark_free(low);
+        self.meta.mark_free(low, false);
         self.policy.insert(&mut self.meta, low);
         self.free -= u64::from(high.len);
         self.finish_high(high, len)
@@ -144,7 +145,7 @@ impl<P: Policy, M: Metadata> Segments<P, M> {
             let rest = self.meta.split(high, len);
             high.len = len;
             self.free += u64::from(rest.len);
-            self.meta.mark_free(rest);
+            self.meta.mark_free(rest, true);
             self.policy.insert_rest(&mut self.meta, rest);
         }
         self.meta.mark_used(high, whole);
@@ -166,7 +167,7 @@ impl<P: Policy, M: Metadata> Segments<P, M> {
     #[inline(never)]
     pub(crate) fn give_listed(&mut self, mut piece: Piece) -> Piece {
         self.free += u64::from(piece.len);
-        let mut was_rest = false;
+        let (mut was_rest, mut known) = (false, false);
         loop {
             let mut joined = false;
             if let Some(below) = self.meta.free_below(piece.name)
@@ -183,13 +184,14 @@ impl<P: Policy, M: Metadata> Segments<P, M> {
                     was_rest |= self.policy.remove(&mut self.meta, above);
                     piece = self.meta.join(piece, above);
                     joined = true;
+                    known = true;
                 }
             }
             if P::JOINS_ALL || !joined {
                 break;
             }
         }
-        self.meta.mark_free(piece);
+        self.meta.mark_free(piece, known);
         if was_rest {
             self.policy.insert_rest(&mut self.meta, piece);
         } else {

@@ -30,7 +30,7 @@ impl<P: Policy, M: Metadata> Segments<P, M> {
             let rest = self.meta.split(grown, len);
             grown.len = len;
             self.free += u64::from(rest.len);
-            self.meta.mark_free(rest);
+            self.meta.mark_free(rest, true);
             if was_rest {
                 self.policy.insert_rest(&mut self.meta, rest);
             } else {
@@ -102,7 +102,7 @@ impl<P: Policy, M: Metadata> Segments<P, M> {
         self.meta.mark_used(lowered, false);
         if by < below.len {
             let rest = Piece { name: below.name, len: below.len - by };
-            self.meta.mark_free(rest);
+            self.meta.mark_free(rest, false);
             if was_rest {
                 self.policy.insert_rest(&mut self.meta, rest);
             } else {
