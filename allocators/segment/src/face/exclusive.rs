@@ -90,3 +90,6 @@ impl<S: Source<Address = NonNull<u8>>, P: Policy> fmt::Debug for Exclusive<S, P>
         f.debug_struct("Exclusive").finish_non_exhaustive()
     }
 }
+
+static_assertions::assert_impl_all!(Exclusive<strata_core::source::Region<'static>>: Send);
+static_assertions::assert_not_impl_any!(Exclusive<strata_core::source::Region<'static>>: Sync);

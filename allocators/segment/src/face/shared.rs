@@ -348,3 +348,8 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock, P: Policy, const SHARDS: usiz
         }
     }
 }
+
+static_assertions::assert_impl_all!(
+    Shared<strata_core::source::Locked<strata_core::source::Region<'static>>>: Send, Sync
+);
+static_assertions::assert_not_impl_any!(Shared<strata_core::source::Region<'static>>: Sync);

@@ -124,3 +124,6 @@ pub trait Metadata: Bookkeeping {}
 
 impl Metadata for InBand {}
 impl<S: AsRef<[Entry]> + AsMut<[Entry]>> Metadata for OutOfBand<S> {}
+
+static_assertions::assert_eq_size!(Name, u32);
+static_assertions::assert_eq_size!(Piece, u64);
