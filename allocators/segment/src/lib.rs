@@ -18,6 +18,7 @@ mod offsets;
 mod policy;
 mod segments;
 mod stats;
+pub mod table;
 
 pub use check::{Broken, Seen};
 pub use error::{AllocError, ClaimError, FreeError, RegionError, ResizeError};

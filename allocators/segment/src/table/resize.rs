@@ -1,0 +1,118 @@
+//! Segments that grow, shrink and change their place behind their handles.
+
+use core::mem;
+
+use super::ground::Ground;
+use super::mover::NotMoved;
+use super::table::{OnFull, SegmentTable};
+use super::{Handle, Mover, Place, Refused};
+use crate::policy::Policy;
+
+impl<P: Policy, M: Mover> SegmentTable<'_, P, M> {
+    /// Makes the segment `len` bytes long. The bytes that it had and has stay what they are; those
+    /// that it gains are what they were.
+    ///
+    /// In place where it can be; else over a hole below, with one copy; else somewhere else; else,
+    /// where [`OnFull`] says so, with other segments slid together.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`], and which: the handle is stale, the segment is pinned, no bytes were asked for,
+    /// or no hole is long enough. Segments may have moved then, but what is in them is the same.
+    pub fn resize(&mut self, handle: Handle, len: usize) -> Result<(), Refused> {
+        let row = self.unpinned(handle)?;
+        let (node, limit) = (row.node, row.limit());
+        if len == 0 {
+            return Err(Refused::ZeroLength);
+        }
+        if len <= limit {
+            // Where the core has no node for what is cut off, the segment keeps it.
+            let _ = self.core.resize(node, len);
+            self.has_sunk(node);
+        } else if self.core.rounded(len) > self.core.len(node) {
+            match self.core.resize(node, len) {
+                Err(Refused::Exhausted) => self.grow_slow(handle, len)?,
+                other => other?,
+            }
+        }
+        self.requested = self.requested - limit + len;
+        let row = self.descriptors.get_mut(handle)?;
+        row.set(row.base(), len);
+        Ok(())
+    }
+
+    /// Moves the segment to where its policy would place it now, if that is another place. Its handle
+    /// stays right.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`], and which: the handle is stale, the segment is pinned, or there is no second hole
+    /// that is long enough.
+    pub fn relocate(&mut self, handle: Handle) -> Result<(), Refused> {
+        let limit = self.unpinned(handle)?.limit();
+        let node = self.allocate_for(handle, limit)?;
+        self.move_to(handle, node)
+    }
+
+    #[cold]
+    fn grow_slow(&mut self, handle: Handle, len: usize) -> Result<(), Refused> {
+        let node = self.descriptors.get(handle)?.node;
+        let not_moved = |NotMoved| Refused::NotMoved;
+        // A copy of this one alone: no dearer than elsewhere, and no other hole is cut into.
+        let alone = self.descriptors.get(handle)?.limit();
+        let more = self.core.rounded(len) - self.core.len(node);
+        if self.sink_by(node, more, alone).map_err(not_moved)? {
+            return self.core.resize(node, len);
+        }
+        match self.allocate_for(handle, len) {
+            Err(Refused::Exhausted) => {}
+            other => return self.move_to(handle, other?),
+        }
+        let OnFull::Compact { at_most } = self.on_full else { return Err(Refused::Exhausted) };
+        if self.sink_by(node, more, at_most).map_err(not_moved)? {
+            return self.core.resize(node, len);
+        }
+        let align = self.core.align(self.descriptors.get(handle)?.node);
+        let other = self.allocate_slow(len, align, handle.index() as u32)?;
+        self.move_to(handle, other)
+    }
+
+    fn allocate_for(&mut self, handle: Handle, len: usize) -> Result<u32, Refused> {
+        let align = self.core.align(self.descriptors.get(handle)?.node);
+        self.core.allocate(len, align, handle.index() as u32)
+    }
+
+    /// Moves the segment, which is not pinned, to a node that was allocated for it.
+    fn move_to(&mut self, handle: Handle, node: u32) -> Result<(), Refused> {
+        let row = self.descriptors.get(handle)?;
+        let (base, limit, old) = (row.base(), row.limit(), row.node);
+        // SAFETY: 1. the core places nodes in its regions.
+        let target = unsafe { M::Place::at(self.core.place(node)) };
+        // Two nodes with one descriptor must not be left, not even by a mover that panics.
+        let undo = Undo { core: &mut self.core, node };
+        // SAFETY: 1. two nodes of this table, both at least `limit` bytes long. 2. the new one is
+        // nobody's yet; the segment is not pinned, and this borrows the table mutably.
+        unsafe { self.mover.copy(base, target, limit) }.map_err(|NotMoved| Refused::NotMoved)?;
+        mem::forget(undo);
+        let row = self.descriptors.get_mut(handle)?;
+        row.set(target, limit);
+        row.node = node;
+        self.give_back(old);
+        self.has_come(node);
+        self.moved_segments += 1;
+        self.moved_bytes += limit as u64;
+        Ok(())
+    }
+}
+
+/// Frees a node unless it is forgotten.
+struct Undo<'g, 'm, P: Policy> {
+    core: &'g mut Ground<'m, P>,
+    node: u32,
+}
+
+impl<P: Policy> Drop for Undo<'_, '_, P> {
+    fn drop(&mut self) {
+        self.core.free(self.node);
+    }
+}

@@ -1,0 +1,172 @@
+//! Room on demand: which segments slide where no hole is long enough.
+//!
+//! Any run of neighbours without a pinned one can slide together, and then all its holes are one
+//! above them. Of the runs whose holes suffice, the one with the fewest bytes to copy is found in one
+//! walk: its two ends go up in turn, so that each node is entered and left once.
+//!
+//! ```text
+//!   │ a │ 2 │  b   │ 1 │ c │ 3 │   d   │ 4 │        4 wanted: not a, b (to copy: b);
+//!           └─ low ──┘     ▲ high                   holes 1 and 3 around c are the better buy
+//! ```
+
+use super::mover::NotMoved;
+use super::table::{OnFull, SegmentTable};
+use super::{Mover, Refused};
+use crate::policy::Policy;
+
+/// Neighbours that give a hole when they slide together.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    /// The hole below them.
+    low: u32,
+    /// How many they are.
+    segments: usize,
+    /// Bytes to copy.
+    copied: usize,
+}
+
+/// A run that grows and shrinks while a walk goes on.
+#[derive(Default)]
+struct Window {
+    low: Option<u32>,
+    segments: usize,
+    copied: usize,
+    /// Bytes of its holes.
+    free: usize,
+    /// Of those, what alignments may keep apart.
+    kept: usize,
+}
+
+impl<P: Policy, M: Mover> SegmentTable<'_, P, M> {
+    /// Allocates where the core found no hole, as [`OnFull`] says.
+    #[cold]
+    pub(super) fn allocate_slow(
+        &mut self,
+        len: usize,
+        align: usize,
+        tag: u32,
+    ) -> Result<u32, Refused> {
+        let OnFull::Compact { at_most } = self.on_full else { return Err(Refused::Exhausted) };
+        let need = self.core.rounded(len).checked_add(self.gap(align)).ok_or(Refused::Exhausted)?;
+        if need > self.core.total_free() {
+            return Err(Refused::Exhausted);
+        }
+        let run = self.cheapest(need, at_most).ok_or(Refused::Exhausted)?;
+        let hole = self.slide_run(run).map_err(|NotMoved| Refused::NotMoved)?;
+        self.core.allocate_in(hole, len, align, tag)
+    }
+
+    /// Bytes that may have to stay free below a segment of this alignment.
+    fn gap(&self, align: usize) -> usize {
+        align.saturating_sub(self.core.rounded(1))
+    }
+
+    /// Of the runs whose holes come to `need` bytes, one with the fewest bytes to copy, if those are
+    /// not above `at_most`.
+    fn cheapest(&self, need: usize, at_most: usize) -> Option<Run> {
+        let mut best: Option<Run> = None;
+        let mut region = self.core.first_region();
+        while let Some(this) = region {
+            let mut window = Window::default();
+            let mut node = self.core.lowest(this);
+            while let Some(high) = node {
+                self.enter(&mut window, high);
+                while window.low.is_some() && window.free >= need.saturating_add(window.kept) {
+                    let Window { low: Some(low), segments, copied, .. } = window else { break };
+                    if copied <= at_most && best.is_none_or(|best| copied < best.copied) {
+                        best = Some(Run { low, segments, copied });
+                    }
+                    self.leave(&mut window, low);
+                }
+                node = self.core.next(high);
+            }
+            region = self.core.next_region(this);
+        }
+        best
+    }
+
+    /// The window's upper end goes past a node.
+    fn enter(&self, window: &mut Window, node: u32) {
+        if self.core.is_free(node) {
+            window.low = window.low.or(Some(node));
+            window.free += self.core.len(node);
+        } else if self.node_is_pinned(node) {
+            *window = Window::default();
+        } else if window.low.is_some() {
+            window.segments += 1;
+            window.copied += self.descriptors.row(self.core.tag(node)).limit();
+            window.kept += self.gap(self.core.align(node));
+        }
+    }
+
+    /// The window's lower end goes up from one hole to the next one, if there is one in it.
+    fn leave(&self, window: &mut Window, low: u32) {
+        window.free -= self.core.len(low);
+        window.low = None;
+        // The window ends with a hole: above its lowest segments there is one.
+        let mut node = if window.segments > 0 { self.core.next(low) } else { None };
+        while let Some(this) = node {
+            if self.core.is_free(this) {
+                window.low = Some(this);
+                return;
+            }
+            window.segments -= 1;
+            window.copied -= self.descriptors.row(self.core.tag(this)).limit();
+            window.kept -= self.gap(self.core.align(this));
+            node = self.core.next(this);
+        }
+    }
+
+    /// Slides the run together. The hole above it, in which all its holes are now.
+    fn slide_run(&mut self, run: Run) -> Result<u32, NotMoved> {
+        let mut last = run.low;
+        for _ in 0..run.segments {
+            // The run ends below a hole, so that there is a segment for each count.
+            let Some(node) = self.used_above(last) else { break };
+            if self.slide(node)? {
+                self.has_sunk(node);
+            }
+            last = node;
+        }
+        match self.core.next(last) {
+            Some(hole) if run.segments > 0 => Ok(hole),
+            _ => Ok(run.low),
+        }
+    }
+
+    /// Slides segments below this used node, and it too, until `more` bytes are free right above it.
+    /// Whether there are now.
+    pub(super) fn sink_by(
+        &mut self,
+        node: u32,
+        more: usize,
+        at_most: usize,
+    ) -> Result<bool, NotMoved> {
+        let above = self.core.next(node).filter(|&above| self.core.is_free(above));
+        let mut window =
+            Window { free: above.map_or(0, |hole| self.core.len(hole)), ..Window::default() };
+        let mut low = Some(node);
+        let mut run = None;
+        while let Some(this) = low {
+            if self.core.is_free(this) {
+                window.free += self.core.len(this);
+                if window.free >= more.saturating_add(window.kept) {
+                    run = Some(Run { low: this, segments: window.segments, copied: window.copied });
+                    break;
+                }
+            } else {
+                window.segments += 1;
+                window.copied += self.descriptors.row(self.core.tag(this)).limit();
+                window.kept += self.gap(self.core.align(this));
+                if self.node_is_pinned(this) || window.copied > at_most {
+                    break;
+                }
+            }
+            low = self.core.prev(this);
+        }
+        match run {
+            Some(run) => self.slide_run(run).map(|_| true),
+            None => Ok(false),
+        }
+    }
+}
