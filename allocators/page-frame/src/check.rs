@@ -31,8 +31,8 @@ pub struct Checked {
     pub stocked: u64,
     /// Frames that are handed out or out of use.
     pub taken: u64,
-    /// Huge frames that searches take for fuller or emptier than they are, a hint that two changes at
-    /// once may leave wrong until the next one. None where one thread was at work.
+    /// Huge frames and trees that searches take for fuller or emptier than they are, hints that two
+    /// changes at once may leave wrong until the next one. None where one thread was at work.
     pub misplaced: u64,
 }
 
@@ -130,7 +130,9 @@ impl PageFrames<'_> {
         let beyond = tables.huge as u64 * tables.capacity() - tables.frames;
         let taken = used - beyond - stocked;
         let misplaced = |huge: &usize| !tables.entry(*huge).is_held() && !tables.is_indexed(*huge);
-        let misplaced = (0..tables.huge).filter(misplaced).count() as u64;
+        let misplaced = (0..tables.huge).filter(misplaced).count()
+            + (0..tables.trees.len()).filter(|tree| !tables.is_summed_up(*tree)).count();
+        let misplaced = misplaced as u64;
         Ok(Checked { free: tables.frames - taken - stocked, stocked, taken, misplaced })
     }
 

@@ -6,6 +6,7 @@ use core::alloc::Layout;
 use strata_core::{ConfigError, FrameId, Order};
 
 use crate::index::{GROUP, PLANES};
+use crate::summary;
 
 /// Frames of one row: the bits of one word.
 pub(crate) const ROW: u64 = 64;
@@ -71,6 +72,7 @@ impl Geometry {
     }
 
     /// The order of a huge frame.
+    #[inline]
     pub const fn huge_order(self) -> Order {
         match Order::new(self.huge_order) {
             Some(order) => order,
@@ -151,11 +153,13 @@ pub(crate) const fn frame_at(row: usize, bit: u32) -> FrameId {
 /// Where the tables lie in the metadata, in bytes from its start.
 ///
 /// ```text
-/// ┌──────────────┬──────────────┬───────────────┬─────────────┬──────────────┐
-/// │ rows         │ starts       │ entries       │ planes, 3   │ trees, head, │
-/// │ 1 bit a frame│ `checked`:   │ 2 bytes a huge│ 4 bytes a   │ 128 bytes    │
-/// │              │ 1 bit a frame│ frame         │ frame       │ 128 bytes    │
-/// └──────────────┴──────────────┴───────────────┴─────────────┴──────────────┘
+/// ┌───────────────┬───────────────┬──────────────┬─────────────┬─────────────┬───────────┐
+/// │ rows          │ starts        │ entries      │ planes      │ summary     │ trees     │
+/// │ 1 bit a frame │ `checked`:    │ 2 bytes a    │ 3 bits a    │ 2 bits a    │ 4 bytes   │
+/// │               │ 1 bit a frame │ huge frame   │ huge frame  │ tree        │ a tree    │
+/// ├───────────────┼───────────────┴──────────────┴─────────────┴─────────────┴───────────┘
+/// │ head: 2 words │ slots, 128 bytes a local
+/// └───────────────┘
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
@@ -168,6 +172,8 @@ pub(crate) struct Plan {
     pub(crate) quads_at: usize,
     pub(crate) planes: usize,
     pub(crate) planes_at: usize,
+    pub(crate) summary: usize,
+    pub(crate) summary_at: usize,
     pub(crate) trees_at: usize,
     pub(crate) head_at: usize,
     pub(crate) slots_at: usize,
@@ -206,7 +212,9 @@ impl Plan {
         let quads_at = (starts_at + starts).next_multiple_of(LINE);
         let planes = huge.div_ceil(GROUP) * PLANES;
         let planes_at = quads_at + quads * 8;
-        let trees_at = planes_at + planes * 8;
+        let summary = trees.div_ceil(summary::TREES) * summary::WORDS;
+        let summary_at = planes_at + planes * 8;
+        let trees_at = summary_at + summary * 8;
         let head_at = (trees_at + trees * 4).next_multiple_of(8);
         let head_end = head_at + 2 * 8;
         let slots_at = if locals == 0 { head_end } else { head_end.next_multiple_of(SLOT_ALIGN) };
@@ -221,6 +229,8 @@ impl Plan {
             quads_at,
             planes,
             planes_at,
+            summary,
+            summary_at,
             trees_at,
             head_at,
             slots_at,

@@ -103,46 +103,65 @@ impl Tables<'_> {
         self.planes(huge).iter().enumerate().all(|(i, plane)| is(plane) == (wanted == Some(i)))
     }
 
-    /// The fullest of the first partly used huge frames, from the plane with the least room on, in
-    /// trees that fit so, with room for a block of `order`. From `from` to `end`, in huge frames,
+    /// Which planes have a huge frame from `from` to `end`, that a block of `order` may lie in: a bit
+    /// each.
+    #[inline]
+    pub(crate) fn planes_in_use(&self, order: u8, from: usize, end: usize) -> u8 {
+        let mut any = [0; PLANES];
+        let groups = from / GROUP * PLANES..end.div_ceil(GROUP) * PLANES;
+        for planes in self.planes[groups].chunks_exact(PLANES) {
+            for (any, plane) in any.iter_mut().zip(planes) {
+                // Relaxed: a hint.
+                *any |= plane.load(Ordering::Relaxed);
+            }
+        }
+        let in_use = |plane: usize| u8::from(any[plane] != 0) << plane;
+        (first_plane(order)..PLANES).map(in_use).sum()
+    }
+
+    /// The fullest of the first partly used huge frames, from the plane of `planes` with the least room
+    /// on, in trees that fit so, with room for a block of `order`. From `from` to `end`, in huge frames,
     /// the former a multiple of [`GROUP`], first from `middle` on.
     pub(crate) fn pick_partial(
         &self,
         order: u8,
+        planes: u8,
         fit: Fit,
         place: &Place<'_>,
         (from, middle, end): (usize, usize, usize),
     ) -> Option<usize> {
         let (from, middle, end) = (from / GROUP, middle / GROUP, end.div_ceil(GROUP));
-        for plane in first_plane(order)..PLANES {
-            let (mut best, mut compared) = (None, 0);
-            for group in (middle..end).chain(from..middle) {
+        for plane in (0..PLANES).filter(|plane| planes >> plane & 1 == 1) {
+            let (mut best, mut most, mut compared) = (None, 0, 0);
+            'all: for group in (middle..end).chain(from..middle) {
                 // Relaxed: what is chosen is decided by a charge.
                 let mut bits = self.planes[group * PLANES + plane].load(Ordering::Relaxed);
                 while bits != 0 {
                     let huge = group * GROUP + bits.trailing_zeros() as usize;
                     bits &= bits - 1;
                     let Some(used) = self.suits(huge, order, fit, place) else { continue };
-                    if best.is_none_or(|(most, _)| used > most) {
-                        best = Some((used, huge));
+                    if used > most {
+                        // A look at its rows only where it would be the fullest.
+                        if order != 0 && self.scout(huge, order, 0).is_none() {
+                            continue;
+                        }
+                        (best, most) = (Some(huge), used);
                     }
                     compared += 1;
-                    if compared == COMPARED {
-                        bits = 0;
+                    // None is fuller, or it is good enough.
+                    if most + (1 << order) == self.capacity() || compared == COMPARED {
+                        break 'all;
                     }
                 }
-                if compared == COMPARED {
-                    break;
-                }
             }
-            if let Some((_, huge)) = best {
-                return Some(huge);
+            if best.is_some() {
+                return best;
             }
         }
         None
     }
 
-    /// The used frames of a huge frame in which a block of `order` can be taken.
+    /// The used frames of a huge frame that has as many free ones as a block of `order`.
     #[inline]
     fn suits(&self, huge: usize, order: u8, fit: Fit, place: &Place<'_>) -> Option<u64> {
         let entry = self.entry(huge);
@@ -150,9 +169,7 @@ impl Tables<'_> {
             return None;
         }
         let tree = self.tree(self.geometry.tree_of(huge));
-        let room =
-            place.fit(tree.class()) == fit && (order == 0 || self.scout(huge, order, 0).is_some());
-        room.then_some(entry.used())
+        (place.fit(tree.class()) == fit).then_some(entry.used())
     }
 }
 

@@ -35,6 +35,7 @@ mod setup;
 mod slot;
 mod source;
 mod stats;
+mod summary;
 mod tables;
 mod take;
 mod tree;

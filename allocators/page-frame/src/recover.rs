@@ -208,6 +208,7 @@ impl Tables<'_> {
         }
         let class = self.tree(tree).class();
         self.trees[tree].store(tree::Tree(sum).with_class(class).0, Ordering::Relaxed);
+        self.sum_up(tree);
         self.forget_starts(first, first + self.huge_in(tree));
     }
 

@@ -12,8 +12,8 @@ use strata_core::sync::{AtomicU64, Ordering};
 use crate::class::{Class, Fit, Policy};
 use crate::entry::{Entry, HELD, LANES, between, free_lanes};
 use crate::geometry::{QUAD, ROW};
+use crate::summary::TREES;
 use crate::tables::Tables;
-use crate::tree::Tree;
 
 /// Trees that are compared before one is chosen.
 pub(crate) const WINDOW: usize = 1024;
@@ -65,8 +65,6 @@ struct Best {
 const FREE_TREE: u32 = 1 << 16;
 /// Added to the used huge frames of a tree where nobody works.
 const NOBODY: u32 = FREE_TREE + 1;
-/// The rating of the tree where the asker was served last.
-const OWN: u32 = u32::MAX;
 
 impl Tables<'_> {
     /// The huge frame in which a block of `order`, below that of a huge frame, should be taken.
@@ -88,15 +86,19 @@ impl Tables<'_> {
             // Beginning at home spreads those who ask over free trees.
             let middle = if step == 0 { home } else { start };
             let huge = |tree: usize| self.first_huge(tree).min(self.huge);
+            let range = (huge(start), huge(middle), huge(end));
+            let planes = self.planes_in_use(order, range.0, range.2);
             for fit in [Fit::Match, Fit::Convert, Fit::Borrow] {
-                let range = (huge(start), huge(middle), huge(end));
-                if let Some(huge) = self.pick_partial(order, fit, place, range) {
+                if let Some(huge) = self.pick_partial(order, planes, fit, place, range) {
                     return Some(huge);
                 }
-                let mut best = Best::default();
-                self.rate_all(middle..end, fit, place, &mut best);
-                self.rate_all(start..middle, fit, place, &mut best);
-                if let Some(huge) = best.tree.and_then(|tree| self.open(tree, fit, place)) {
+                let tree = self.own_tree(fit, place).or_else(|| {
+                    let mut best = Best::default();
+                    self.rate_all(middle..end, fit, place, &mut best);
+                    self.rate_all(start..middle, fit, place, &mut best);
+                    best.tree
+                });
+                if let Some(huge) = tree.and_then(|tree| self.open(tree, fit, place)) {
                     return Some(huge);
                 }
             }
@@ -162,6 +164,15 @@ impl Tables<'_> {
         }
     }
 
+    /// The tree where the asker was served last, if it fits so and has a free huge frame.
+    #[inline]
+    fn own_tree(&self, fit: Fit, place: &Place<'_>) -> Option<usize> {
+        let tree = place.last_tree(self)?;
+        let word = self.tree(tree);
+        let has = word.used() > 0 && (word.used() as usize) < self.huge_in(tree);
+        (has && place.fit(word.class()) == fit).then_some(tree)
+    }
+
     /// Looks at neighbouring trees.
     #[inline]
     fn rate_all(
@@ -171,38 +182,39 @@ impl Tables<'_> {
         place: &Place<'_>,
         best: &mut Best,
     ) {
-        let all = self.geometry.tree_huge() as u32;
-        for (word, tree) in self.trees[trees.clone()].iter().zip(trees) {
-            // Relaxed: a hint.
-            let word = Tree(word.load(Ordering::Relaxed));
-            if word.used() != all {
-                self.rate(tree, word, fit, place, best);
+        if trees.is_empty() {
+            return;
+        }
+        for group in trees.start / TREES..=(trees.end - 1) / TREES {
+            let (mut used, free) = self.summary(group, trees.start, trees.end);
+            while used != 0 {
+                let tree = group * TREES + used.trailing_zeros() as usize;
+                used &= used - 1;
+                self.rate(tree, fit, place, best);
+            }
+            // Free trees take any class.
+            if free != 0 && fit == Fit::Match && best.rating < FREE_TREE {
+                best.tree = Some(group * TREES + free.trailing_zeros() as usize);
+                best.rating = FREE_TREE;
             }
         }
     }
 
-    /// Looks at one tree.
+    /// Looks at one tree that is in use.
     #[inline]
-    fn rate(&self, tree: usize, word: Tree, fit: Fit, place: &Place<'_>, best: &mut Best) {
-        if word.used() == 0 {
-            // Free trees take any class.
-            if best.rating < FREE_TREE && fit == Fit::Match {
+    fn rate(&self, tree: usize, fit: Fit, place: &Place<'_>, best: &mut Best) {
+        let word = self.tree(tree);
+        if word.used() == 0 || word.used() as usize >= self.huge_in(tree) {
+            self.sum_up(tree);
+            if word.used() == 0 && fit == Fit::Match && best.rating < FREE_TREE {
                 best.tree = Some(tree);
                 best.rating = FREE_TREE;
             }
             return;
         }
-        let count = self.huge_in(tree) as u32;
-        if word.used() >= count || place.fit(word.class()) != fit {
-            return;
-        }
-        if best.rating < NOBODY + word.used() {
-            let own = place.last_tree(self) == Some(tree);
-            let rating = match () {
-                () if own => OWN,
-                () if self.is_worked_in(tree) => word.used(),
-                () => NOBODY + word.used(),
-            };
+        if best.rating < NOBODY + word.used() && place.fit(word.class()) == fit {
+            let worked = self.is_worked_in(tree);
+            let rating = if worked { word.used() } else { NOBODY + word.used() };
             if rating > best.rating {
                 best.tree = Some(tree);
                 best.rating = rating;

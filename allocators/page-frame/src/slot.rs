@@ -93,17 +93,17 @@ const TREE_HINT: usize = FIRST_PART + PARTS;
 
 /// The words of one local.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Slot<'a>(&'a [AtomicU64]);
+pub(crate) struct Slot<'a>(&'a [AtomicU64; SLOT_WORDS]);
 
 impl<'a> Slot<'a> {
     #[inline]
     pub(crate) fn of(slots: &'a [AtomicU64], index: usize) -> Option<Self> {
-        slots.get(index * SLOT_WORDS..(index + 1) * SLOT_WORDS).map(Self)
+        let words = slots.get(index * SLOT_WORDS..(index + 1) * SLOT_WORDS)?;
+        words.try_into().ok().map(Self)
     }
 
     #[inline]
     fn word(self, index: usize) -> &'a AtomicU64 {
-        // The length is checked in `of`; after inlining nothing is left of this one.
         &self.0[index]
     }
 

@@ -29,6 +29,7 @@ pub(crate) struct Tables<'m> {
     pub(crate) rows: &'m [AtomicU64],
     pub(crate) quads: &'m [AtomicU64],
     pub(crate) planes: &'m [AtomicU64],
+    pub(crate) summary: &'m [AtomicU64],
     pub(crate) trees: &'m [AtomicU32],
     /// Counts what claims undid: a search during which it moved saw less than there was.
     pub(crate) undone: &'m AtomicU64,
@@ -81,6 +82,7 @@ impl<'m> Tables<'m> {
             rows: words(0, plan.rows),
             quads: words(plan.quads_at, plan.quads),
             planes: words(plan.planes_at, plan.planes),
+            summary: words(plan.summary_at, plan.summary),
             // SAFETY: as for words above.
             trees: unsafe {
                 core::slice::from_raw_parts(base.add(plan.trees_at).cast().as_ptr(), plan.trees)
@@ -167,8 +169,7 @@ impl<'m> Tables<'m> {
     fn note_slow(&self, huge: usize, old: Entry, new: Entry) {
         let change = tree::change(old.used(), new.used());
         if change != 0 {
-            // Relaxed: a sum that nothing rests on.
-            self.trees[self.geometry.tree_of(huge)].fetch_add(change, Ordering::Relaxed);
+            self.note_tree(self.geometry.tree_of(huge), change);
         }
         if !old.is_held() && !new.is_held() {
             self.index(huge);

@@ -175,8 +175,7 @@ impl Tables<'_> {
 
     #[inline]
     fn note_whole(&self, huge: usize, count: usize, change: u32) {
-        let sum = change.wrapping_mul(count as u32);
-        // Relaxed: a sum that nothing rests on. One word of entries lies in one tree.
-        self.trees[self.geometry.tree_of(huge)].fetch_add(sum, Ordering::Relaxed);
+        // One word of entries lies in one tree.
+        self.note_tree(self.geometry.tree_of(huge), change.wrapping_mul(count as u32));
     }
 }

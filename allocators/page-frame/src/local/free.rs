@@ -25,32 +25,30 @@ impl Local<'_> {
             return self.free_block(frame, order);
         }
         let tables = &self.frames.tables;
-        if frame.0 >= tables.frames {
-            return Err(FreeError::OutOfRange);
-        }
         let (row, bit) = (row_of(frame.0), 1 << bit_of(frame.0));
-        // Relaxed: a look; only whoever has the frame changes its bit.
-        if tables.rows[row].load(Ordering::Relaxed) & bit == 0 {
-            return Err(FreeError::DoubleFree);
-        }
         let hand = self.slot.hand();
         let (waiting, bits) = self.slot.frees();
-        if hand.row() != row {
-            // Others of its row wait, so that the row is none of a whole huge frame.
-            if waiting == row && bits != 0 && bits & bit == 0 {
+        // Relaxed: a look; only whoever has the frame changes its bit.
+        let word = tables.rows.get(row).map_or(0, |row| row.load(Ordering::Relaxed));
+        if word & bit != 0 && frame.0 < tables.frames {
+            if hand.row() != row {
+                // Others of its row wait, so that the row is none of a whole huge frame.
+                if waiting == row && bits != 0 && bits & bit == 0 {
+                    self.begin_free(frame, order)?;
+                    self.slot.set_frees(bits | bit);
+                    return Ok(());
+                }
+            } else if hand.covers(frame)
+                && !hand.is_empty()
+                && waiting != row
+                && hand.0 & Part::bit(frame) == 0
+            {
                 self.begin_free(frame, order)?;
-                self.slot.set_frees(bits | bit);
+                self.slot.set_hand(Part(hand.0 | Part::bit(frame)));
                 return Ok(());
             }
-        } else if hand.covers(frame) && !hand.is_empty() && waiting != row {
-            if hand.0 & Part::bit(frame) != 0 {
-                return Err(FreeError::DoubleFree);
-            }
-            self.begin_free(frame, order)?;
-            self.slot.set_hand(Part(hand.0 | Part::bit(frame)));
-            return Ok(());
         }
-        self.free_slow(frame)
+        self.free_slow(frame, word)
     }
 
     /// Writes down that a block is being freed, and that none begins there any more.
@@ -64,14 +62,20 @@ impl Local<'_> {
         unmarked
     }
 
-    /// Frees a taken frame of a row of which none waits, or of the row in stock.
+    /// Frees a frame of a row of which none waits, or of the row in stock, whose row is `word`; or tells
+    /// why not.
     #[inline(never)]
-    fn free_slow(&self, frame: FrameId) -> Result<(), FreeError> {
+    fn free_slow(&self, frame: FrameId, word: u64) -> Result<(), FreeError> {
         let tables = &self.frames.tables;
         let (row, bit) = (row_of(frame.0), 1 << bit_of(frame.0));
+        if frame.0 >= tables.frames {
+            return Err(FreeError::OutOfRange);
+        }
+        if word & bit == 0 {
+            return Err(FreeError::DoubleFree);
+        }
         // The rows of a whole huge frame are full; others are not worth the look at its entry.
-        // Relaxed: as in `free`.
-        if tables.rows[row].load(Ordering::Relaxed) == u64::MAX {
+        if word == u64::MAX {
             tables.check_small(tables.geometry.huge_of(frame.0))?;
         }
         let hand = self.slot.hand();

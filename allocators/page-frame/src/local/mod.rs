@@ -101,6 +101,12 @@ impl<'a> Local<'a> {
             }
             return self.refill_slow();
         }
+        self.alloc_block(order)
+    }
+
+    /// Out of line, so that a frame out of the hand does not pay for its registers.
+    #[inline(never)]
+    fn alloc_block(&self, order: Order) -> Result<FrameId, Exhausted> {
         let frame = self.frames.take(order.get(), &self.place(), Some(self), &self.slot)?;
         self.slot.record_block(frame, order.get());
         self.frames.tables.mark(frame, order.frames());

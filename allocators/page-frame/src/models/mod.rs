@@ -19,6 +19,7 @@ use crate::frames::PageFrames;
 use crate::geometry::{Geometry, QUAD, SLOT_WORDS};
 use crate::index::{GROUP, PLANES};
 use crate::local::Local;
+use crate::summary;
 use crate::tables::Tables;
 
 /// Frames that share a tracked cell.
@@ -29,6 +30,7 @@ struct Words {
     rows: Vec<AtomicU64>,
     quads: Vec<AtomicU64>,
     planes: Vec<AtomicU64>,
+    summary: Vec<AtomicU64>,
     trees: Vec<AtomicU32>,
     undone: AtomicU64,
     slots: Vec<AtomicU64>,
@@ -57,6 +59,7 @@ impl Zone {
             rows: zeroes(huge * geometry.huge_rows()),
             quads: zeroes(huge.div_ceil(QUAD)),
             planes: zeroes(huge.div_ceil(GROUP) * PLANES),
+            summary: zeroes(huge.div_ceil(QUAD).div_ceil(summary::TREES) * summary::WORDS),
             trees: (0..huge.div_ceil(QUAD)).map(|_| AtomicU32::new(0)).collect(),
             undone: AtomicU64::new(0),
             slots: zeroes(locals * SLOT_WORDS),
@@ -71,6 +74,7 @@ impl Zone {
             rows: &long.rows,
             quads: &long.quads,
             planes: &long.planes,
+            summary: &long.summary,
             trees: &long.trees,
             undone: &long.undone,
             slots: &long.slots,
