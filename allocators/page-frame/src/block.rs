@@ -24,23 +24,31 @@ impl Tables<'_> {
     /// The first row from `from` on, going round, in which a block of `order` begins.
     #[inline]
     pub(crate) fn scout(&self, huge: usize, order: u8, from: usize) -> Option<usize> {
+        if order <= ROW_ORDER {
+            return self.scout_run(huge, 1 << order, order, from);
+        }
         let rows = self.rows_of(huge);
-        let group = if order > ROW_ORDER { 1 << (order - ROW_ORDER) } else { 1 };
+        let group = 1 << (order - ROW_ORDER);
         // Numbers of rows are powers of two.
         let mut at = from & (rows.len() - group);
         for _ in 0..rows.len() / group {
             // Relaxed: a hint.
-            let room = if order <= ROW_ORDER {
-                row::blocks(rows[at].load(Ordering::Relaxed), order) != 0
-            } else {
-                rows[at..at + group].iter().all(|row| row.load(Ordering::Relaxed) == 0)
-            };
-            if room {
+            if rows[at..at + group].iter().all(|row| row.load(Ordering::Relaxed) == 0) {
                 return Some(at);
             }
             at = (at + group) & (rows.len() - 1);
         }
         None
+    }
+
+    /// The first row from `from` on, going round, in which `frames` frames at a multiple of `2^align`
+    /// are free side by side.
+    #[inline]
+    fn scout_run(&self, huge: usize, frames: u64, align: u8, from: usize) -> Option<usize> {
+        let rows = self.rows_of(huge);
+        // Relaxed: a hint.
+        let room = |row: &usize| row::runs(rows[*row].load(Ordering::Relaxed), frames, align) != 0;
+        (from..from + rows.len()).map(|row| row & (rows.len() - 1)).find(room)
     }
 
     /// Takes a block of `order`, below that of a huge frame, inside `huge`; it looks from row
@@ -55,44 +63,84 @@ impl Tables<'_> {
         hold: bool,
         journal: &impl Journal,
     ) -> Option<FrameId> {
-        // A frame that was promised is there; of a longer block nothing is known without a look.
-        let from = if order == 0 {
-            from
-        } else if self.entry(huge).used() + (1 << order) <= self.capacity() {
-            self.scout(huge, order, from)?
-        } else {
-            return None;
-        };
-        if !self.charge(huge, 1 << order, hold) {
-            return None;
+        if order <= ROW_ORDER {
+            return self.take_short(huge, (1 << order, order), from, hold, journal);
         }
-        let taken = if order <= ROW_ORDER {
-            self.take_bits(huge, order, from, journal)
-        } else {
-            self.take_rows(huge, order, from, journal)
-        };
+        self.look(huge, 1 << order)?;
+        let from = self.scout(huge, order, from)?;
+        self.promise(huge, 1 << order, hold)?;
+        let taken = self.take_rows(huge, order, from, journal);
         if taken.is_none() {
             self.discharge(huge, 1 << order);
         }
         taken
     }
 
-    /// Takes a block of an order up to 6 that was charged.
+    /// As [`take_block`](Self::take_block): so many frames of one row, the first of which is a multiple
+    /// of `2^align`. Lock-free.
+    #[inline]
+    pub(crate) fn take_short(
+        &self,
+        huge: usize,
+        (frames, align): (u64, u8),
+        from: usize,
+        hold: bool,
+        journal: &impl Journal,
+    ) -> Option<FrameId> {
+        let mut from = from;
+        // A frame that was promised is there; of a longer block nothing is known without a look.
+        if frames != 1 {
+            self.look(huge, frames)?;
+            from = self.scout_run(huge, frames, align, from)?;
+        }
+        self.promise(huge, frames, hold)?;
+        let taken = self.take_bits(huge, (frames, align), from, journal);
+        if taken.is_none() {
+            self.discharge(huge, frames);
+        }
+        taken
+    }
+
+    /// Whether `huge` has so many free frames, whose rows then say where.
+    #[inline]
+    fn look(&self, huge: usize, frames: u64) -> Option<()> {
+        let entry = self.entry(huge);
+        if entry.used() + frames > self.capacity() {
+            return None;
+        }
+        if entry.is_stale() {
+            self.freshen(huge);
+        }
+        Some(())
+    }
+
+    /// Promises frames of `huge`.
+    #[inline]
+    fn promise(&self, huge: usize, frames: u64, hold: bool) -> Option<()> {
+        while !self.charge(huge, frames, hold) {
+            if !self.freshen(huge) {
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    /// Takes frames of one row that were charged.
     #[inline]
     fn take_bits(
         &self,
         huge: usize,
-        order: u8,
+        (frames, align): (u64, u8),
         from: usize,
         journal: &impl Journal,
     ) -> Option<FrameId> {
         let rows = self.rows_of(huge);
         let first = self.geometry.first_row(huge);
-        let passes = if order == 0 { PASSES } else { 1 };
+        let passes = if frames == 1 { PASSES } else { 1 };
         for i in from..from + passes * rows.len() {
             let i = i & (rows.len() - 1);
             let before = |bits| journal.bits(first + i, bits);
-            if let Some(bit) = row::take_block(&rows[i], order, before) {
+            if let Some(bit) = row::take_run(&rows[i], frames, align, before) {
                 return Some(frame_at(first + i, bit));
             }
         }
@@ -149,6 +197,9 @@ impl Tables<'_> {
         hold: bool,
         journal: &impl Journal,
     ) -> Option<(usize, u64)> {
+        if self.entry(huge).is_stale() {
+            self.freshen(huge);
+        }
         let first = self.geometry.first_row(huge);
         let capacity = self.capacity();
         for (i, row) in self.rows_of(huge).iter().enumerate() {
@@ -189,11 +240,11 @@ impl Tables<'_> {
         Ok(())
     }
 
-    /// That `huge` is not a whole block.
+    /// That `huge` is neither a whole block nor free.
     #[inline]
     pub(crate) fn check_small(&self, huge: usize) -> Result<(), FreeError> {
         let entry = self.entry(huge);
-        if entry.is_whole() {
+        if entry.is_closed() {
             return Err(if entry.is_huge() {
                 FreeError::WrongOrder
             } else {

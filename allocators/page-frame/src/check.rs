@@ -183,10 +183,10 @@ impl Tables<'_> {
             return Err(Broken::Unfinished(frame));
         }
         let set = self.bits_of(huge);
-        if entry.is_whole() && set != self.capacity() {
+        if entry.is_closed() && set != self.capacity() {
             return Err(Broken::Rows(frame));
         }
-        if entry.used() == set { Ok(entry) } else { Err(Broken::Used(frame)) }
+        if entry.used() == set || entry.is_stale() { Ok(entry) } else { Err(Broken::Used(frame)) }
     }
 
     fn validate_stocks(&self) -> Result<u64, Broken> {

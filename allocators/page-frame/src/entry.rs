@@ -9,11 +9,11 @@
 //!
 //! - used: frames that are taken or promised. Whoever takes frames of a row charges them here
 //!   first, whoever gives them back clears the row first: used is never less than the bits set in
-//!   the rows, so that zero means that all rows are zero and nobody is at work on them.
+//!   the rows, so that an entry of zero means that all rows are zero and nobody is at work on them.
 //! - claims: how many are taking several rows of this huge frame at this moment.
 //! - HELD: a stock works here. A hint: others stay away while they find something else.
-//! - BUSY: taken whole, and whoever did it is filling or clearing the rows.
-//! - HUGE: taken whole, all rows full.
+//! - BUSY: taken whole, and whoever did it is filling or clearing the rows, or may still give it back.
+//! - HUGE: all rows are full: taken whole, or, with nothing used, free and left so by its last owner.
 //!
 //! Four entries make a word because up to four neighbours are taken with one exchange, and because
 //! an atomic word may not be reached in two widths.
@@ -52,12 +52,25 @@ impl Entry {
     /// Taken whole, and handed out.
     #[inline]
     pub(crate) const fn is_huge(self) -> bool {
-        self.0 & HUGE != 0
+        self.0 & (HUGE | BUSY) == HUGE && self.0 & USED != 0
+    }
+
+    /// Free, with rows that are full still: whoever takes it whole need not fill them, whoever takes a
+    /// part of it clears them first.
+    #[inline]
+    pub(crate) const fn is_stale(self) -> bool {
+        self.0 == HUGE
+    }
+
+    /// Taken whole, or just about to be taken or given back so.
+    #[inline]
+    pub(crate) const fn is_whole(self) -> bool {
+        self.is_closed() && !self.is_stale()
     }
 
     /// Its rows are not to be touched.
     #[inline]
-    pub(crate) const fn is_whole(self) -> bool {
+    pub(crate) const fn is_closed(self) -> bool {
         self.0 & (HUGE | BUSY) != 0
     }
 
@@ -86,7 +99,7 @@ impl Entry {
     /// With `frames` more promised, out of `capacity`.
     #[inline]
     pub(crate) const fn charge(self, frames: u64, capacity: u64) -> Option<Self> {
-        if self.is_whole() || self.used() + frames > capacity {
+        if self.is_closed() || self.used() + frames > capacity {
             return None;
         }
         Some(Self(self.0 + frames as u16))
@@ -137,10 +150,13 @@ pub(crate) const fn between(word: u64, above: u16, limit: u16) -> u64 {
     more & less & !word & HIGH
 }
 
-/// The high bit of each lane whose entry is zero; lanes above the lowest such may be wrong.
+/// The high bit of each lane whose huge frame is free; lanes above the lowest such may be wrong.
 #[inline]
 pub(crate) const fn free_lanes(word: u64) -> u64 {
-    word.wrapping_sub(LANES) & !word & (LANES << 15)
+    const HIGH: u64 = LANES << 15;
+    // One that is stale counts as zero; HUGE beside used frames is not.
+    let word = word & !HIGH;
+    word.wrapping_sub(LANES) & !word & HIGH
 }
 
 #[cfg(test)]
@@ -176,18 +192,31 @@ mod tests {
         assert_eq!(Entry(3).held(), Entry(HELD | 3));
         assert_eq!(Entry(HUGE | 512).charge(0, 512), None);
         assert_eq!(Entry(BUSY).charge(1, 512), None);
+        assert_eq!(Entry(HUGE).charge(1, 512), None);
         assert_eq!(Entry(1).claim(128, 512), Some(Entry(CLAIM | 129)));
         assert_eq!(Entry(CLAIMS).claim(128, 512), None);
     }
 
     #[test]
-    fn the_lowest_free_lane_is_the_first_zero() {
-        let entries = [0, 1, 0x8200, 0x2000, 0x7fff_u64];
+    fn a_stale_huge_frame_is_free_and_closed() {
+        let all =
+            |entry: Entry| [entry.is_huge(), entry.is_stale(), entry.is_whole(), entry.is_closed()];
+        assert_eq!(all(Entry(HUGE)), [false, true, false, true]);
+        assert_eq!(all(Entry(HUGE | 512)), [true, false, true, true]);
+        assert_eq!(all(Entry(BUSY | 512)), [false, false, true, true]);
+        assert_eq!(all(Entry(HUGE | BUSY | 512)), [false, false, true, true]);
+        assert_eq!(all(Entry(HELD | 512)), [false; 4]);
+    }
+
+    #[test]
+    fn the_lowest_free_lane_is_the_first_that_is_zero_or_stale() {
+        let entries = [0, 1, 0x8000, 0x8200, 0x2000, 0x4200, 0x7fff_u64];
         for a in entries {
             for b in entries {
                 for c in entries {
                     let word = a | b << 16 | c << 32;
-                    let first = [a, b, c, 0].iter().position(|entry| *entry == 0).unwrap();
+                    let free = |entry: &u64| entry & 0x7fff == 0;
+                    let first = [a, b, c, 0].iter().position(free).unwrap();
                     assert_eq!(free_lanes(word).trailing_zeros() as usize / 16, first);
                 }
             }

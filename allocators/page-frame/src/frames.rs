@@ -7,9 +7,10 @@ use strata_core::{Exhausted, FrameId, Order};
 
 use crate::class::{CLASSES, Class, Policy};
 use crate::error::{ClaimError, FreeError};
-use crate::geometry::Geometry;
+use crate::geometry::{Geometry, bit_of, row_of};
 use crate::journal::Journal;
 use crate::local::Local;
+use crate::row;
 use crate::run::Queue;
 use crate::search::Place;
 use crate::tables::Tables;
@@ -161,6 +162,10 @@ impl<'m> PageFrames<'m> {
         let end = self.end_of(start, frames).ok_or(FreeError::OutOfRange)?;
         let _at_work = self.tables.at_work();
         self.tables.unmark(start, frames)?;
+        // A row may be a huge frame, which is taken whole.
+        if row_of(start.0) == row_of(end - 1) && frames < self.tables.capacity() {
+            return self.tables.free_bits(row_of(start.0), row::mask(bit_of(start.0), frames));
+        }
         self.tables.free_range(start.0, end, false)
     }
 
@@ -212,9 +217,7 @@ impl<'m> PageFrames<'m> {
         let count = 1u64 << (order - huge_order);
         if count <= 4 {
             let (huge, count) = (self.geometry().huge_of(frame.0), count as usize);
-            self.tables.take_back_whole(huge, count)?;
-            self.tables.clear_whole(huge, count);
-            return Ok(());
+            return self.tables.give_whole(huge, count);
         }
         self.tables.free_range(frame.0, frame.0 + (1 << order), false)
     }

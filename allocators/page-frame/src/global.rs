@@ -19,6 +19,7 @@ mod face {
     use crate::check::FrameState;
     use crate::ready::Ready;
     use crate::source::FrameSource;
+    use crate::thread;
 
     /// Bytes of the zone: address space, of which only what is touched costs memory. Where a process may
     /// not have so much, it gets the half, and so on.
@@ -27,6 +28,10 @@ mod face {
 
     /// A block of so many bytes gives its contents back to the system when it is freed.
     const PURGED: usize = 1 << 20;
+
+    /// Stocks of single frames. Threads share them by their numbers, a call each at a time: whoever finds
+    /// his in use goes without.
+    const STOCKS: usize = 64;
 
     /// A purge takes so many bytes of free frames at a time, and leaves the others to other threads.
     const STEP: u64 = 4 << 20;
@@ -47,8 +52,14 @@ mod face {
     /// Each value is an allocator of its own, with a zone of up to 64 GiB of address space. The zone is
     /// made by the first call. Threads that are first at the same time each make one; the first stays,
     /// the others unmap theirs, and nobody waits. All operations are those of
-    /// [`PageFrames`](crate::PageFrames), without a stock: lock-free for blocks of 1, 2, 4, … 64 frames
-    /// and up to 2048 in huge frames.
+    /// [`PageFrames`](crate::PageFrames) and [`Local`](crate::Local): lock-free for blocks of up to 64 frames
+    /// and of up to 2048 in whole huge frames.
+    ///
+    /// Blocks of one frame come out of stocks, 64 of them for all threads. A thread has one only while it
+    /// is in a call, so that none is left behind by a thread that ends, and none is waited for: two threads
+    /// of one stock that meet there take and free frames without. What is in stock is at most 144 frames
+    /// each; [`purge`](Self::purge) empties them. A block that is freed twice while a stock has it may go
+    /// unnoticed until it leaves the stock.
     ///
     /// ```
     /// use strata_page_frame::PageFrameAlloc;
@@ -104,6 +115,9 @@ mod face {
         /// went. Free frames are taken for the time of it, up to 4 MiB at once. Other threads may go on.
         pub fn purge(&self) -> usize {
             let Some(zone) = self.zone.get() else { return 0 };
+            for index in 0..STOCKS {
+                zone.frames.frames().borrow_local(index, |local| local.drain());
+            }
             // Relaxed: what is handed out meanwhile needs no purge.
             let high = zone.high.load(Ordering::Relaxed);
             let mut purged = 0;
@@ -147,6 +161,26 @@ mod face {
                     visit(from..from + frames as usize * FRAME);
                 }
             });
+        }
+
+        /// Gives a block of one frame back, to the stock of this thread.
+        ///
+        /// # Safety
+        ///
+        /// 1. `block` is a live block of this allocator, of one frame.
+        #[inline]
+        unsafe fn give_one(&self, block: NonNull<u8>) {
+            let Some(zone) = self.zone.get().map(|zone| &zone.frames) else {
+                misuse::stop(FOREIGN)
+            };
+            let (frame, one) = (zone.frame_of(block), Order::default());
+            let freed = zone
+                .frames()
+                .borrow_local(stock(), |local| local.free(frame, one))
+                .unwrap_or_else(|| zone.frames().free(frame, one));
+            if freed.is_err() {
+                misuse::stop(FOREIGN);
+            }
         }
 
         /// Gives a block back, and its contents to the system where it is large.
@@ -201,7 +235,7 @@ mod face {
     fn build<const FRAME: usize>() -> Option<NonNull<Zone>> {
         let mut bytes = MOST;
         let frames = loop {
-            match FrameSource::new(OsReserve, (bytes / FRAME) as u64, FRAME) {
+            match FrameSource::with_locals(OsReserve, (bytes / FRAME) as u64, FRAME, STOCKS) {
                 // The whole zone at once: what is reserved counts for no limit, and pages come when they
                 // are touched.
                 // SAFETY: 1. the zone's own chunk. 2. whole pages, as it was reserved.
@@ -233,7 +267,13 @@ mod face {
         /// Takes a run of `count` frames.
         #[inline]
         fn take(&self, count: u64, align: usize) -> Option<NonNull<u8>> {
-            let frame = self.frames.take(count, self.frames.align_order(align)?).ok()?;
+            let align = self.frames.align_order(align)?;
+            let frame = self
+                .frames
+                .frames()
+                .borrow_local(stock(), |local| self.frames.take(count, align, Some(local)))
+                .unwrap_or_else(|| self.frames.take(count, align, None))
+                .ok()?;
             let end = frame.get() + count;
             // Relaxed, both: a mark that guards nothing.
             if end > self.high.load(Ordering::Relaxed) {
@@ -254,6 +294,12 @@ mod face {
             unsafe { self.frames.release(Chunk::from_raw_parts(at, len)) };
             if gone { len } else { 0 }
         }
+    }
+
+    /// The stock of the running thread.
+    #[inline]
+    fn stock() -> usize {
+        thread::number() as usize % STOCKS
     }
 
     /// Frames of a block.
@@ -293,7 +339,10 @@ mod face {
             // SAFETY: 1. the caller's: a live block, so not null, of this layout.
             unsafe {
                 let block = NonNull::new_unchecked(block);
-                self.give(block, count::<FRAME>(layout), layout.align());
+                match count::<FRAME>(layout) {
+                    1 if layout.align() <= FRAME && FRAME < PURGED => self.give_one(block),
+                    frames => self.give(block, frames, layout.align()),
+                }
             }
         }
 

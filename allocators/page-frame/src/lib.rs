@@ -38,6 +38,8 @@ mod stats;
 mod summary;
 mod tables;
 mod take;
+#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+mod thread;
 mod tree;
 mod whole;
 pub mod zones;

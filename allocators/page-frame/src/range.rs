@@ -97,6 +97,9 @@ impl Tables<'_> {
     fn claim_part(&self, huge: usize, start: u64, end: u64) -> Result<(), u64> {
         let one = in_one_row(start, end);
         let frames = end - start;
+        if self.entry(huge).is_stale() {
+            self.freshen(huge);
+        }
         if !(if one { self.charge(huge, frames, false) } else { self.begin_claim(huge, frames) }) {
             return Err(self.first_taken_from(start, end));
         }
@@ -151,8 +154,9 @@ impl Tables<'_> {
 
     /// Whether a frame is taken at this moment, by a program or by a stock.
     pub(crate) fn is_taken(&self, frame: u64) -> bool {
-        if self.entry(self.geometry.huge_of(frame)).is_whole() {
-            return true;
+        let entry = self.entry(self.geometry.huge_of(frame));
+        if entry.is_closed() {
+            return !entry.is_stale();
         }
         // Relaxed: a reading.
         let row = self.rows[row_of(frame)].load(strata_core::sync::Ordering::Relaxed);
@@ -192,7 +196,7 @@ impl Tables<'_> {
         }
         for piece in self.pieces(start, end) {
             if let Piece::Whole { huge, count } = piece {
-                self.clear_whole(huge, count);
+                self.free_whole(huge, count);
             }
         }
         Ok(())
@@ -202,7 +206,7 @@ impl Tables<'_> {
     fn take_back_pieces(&self, huge: usize, count: usize, merge: bool) -> Result<(), FreeError> {
         if merge {
             for huge in huge..huge + count {
-                if !self.entry(huge).is_whole() {
+                if !self.entry(huge).is_closed() {
                     self.merge_whole(huge)?;
                 }
             }
@@ -233,8 +237,13 @@ impl Tables<'_> {
                     }
                 }
                 Piece::Part { huge, start, end } => {
-                    if self.entry(huge).is_whole() {
+                    let entry = self.entry(huge);
+                    if entry.is_whole() {
                         return Err(FreeError::WrongOrder);
+                    }
+                    if entry.is_stale() {
+                        all = false;
+                        continue;
                     }
                     for (row, mask) in bits(start, end) {
                         // Relaxed: a look before anything changes.

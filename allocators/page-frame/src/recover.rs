@@ -5,6 +5,7 @@
 //! or was about to be undone:
 //!
 //! - A huge frame that is BUSY was not handed out yet, or was being freed: it is free.
+//! - The rows of a free one that are full still are cleared.
 //! - What lies in stocks was not handed out: it is free.
 //! - Used frames, claims, stocks at work and the words of trees are counted anew.
 //! - What the last record of a local speaks of may have been on its way to or from a caller. He is
@@ -141,7 +142,7 @@ impl Tables<'_> {
     /// Ends what was under way at a huge frame; true if something was.
     fn settle(&self, huge: usize) -> bool {
         let entry = self.entry(huge);
-        if entry.is_busy() {
+        if entry.is_busy() || entry.is_stale() {
             self.set_rows(huge, 0);
             self.set_entry(huge, Entry::FREE);
         } else if entry.is_huge() {

@@ -20,31 +20,39 @@ pub(crate) const fn mask(bit: u32, frames: u64) -> u64 {
     (u64::MAX >> (64 - frames)) << bit
 }
 
-/// The first bits of the aligned blocks of `order` that are free in `row`.
+/// The first bits of the runs of `frames` free frames in `row`, 1 to 64, that begin at a multiple of
+/// `2^align`.
 #[inline]
-pub(crate) const fn blocks(row: u64, order: u8) -> u64 {
+pub(crate) const fn runs(row: u64, frames: u64, align: u8) -> u64 {
     let mut free = !row;
-    let mut step = 0;
-    while step < order {
-        free &= free >> (1u32 << step);
-        step += 1;
+    let mut have = 1;
+    while have < frames {
+        let rest = frames - have;
+        let step = if rest < have { rest } else { have };
+        free &= free >> step;
+        have += step;
     }
-    free & ALIGNED[order as usize]
+    free & ALIGNED[align as usize]
 }
 
-/// Takes the lowest free block of `order`, and answers its first bit. `before` is told which bits
-/// before each attempt. Lock-free.
+/// Takes the lowest free run of `frames` frames that begins at a multiple of `2^align`, and answers its
+/// first bit. `before` is told which bits before each attempt. Lock-free.
 #[inline]
-pub(crate) fn take_block(row: &AtomicU64, order: u8, before: impl Fn(u64)) -> Option<u32> {
+pub(crate) fn take_run(
+    row: &AtomicU64,
+    frames: u64,
+    align: u8,
+    before: impl Fn(u64),
+) -> Option<u32> {
     // Relaxed: the exchange decides.
     let mut word = row.load(Ordering::Relaxed);
     loop {
-        let found = blocks(word, order);
+        let found = runs(word, frames, align);
         if found == 0 {
             return None;
         }
         let bit = found.trailing_zeros();
-        let bits = mask(bit, 1 << order);
+        let bits = mask(bit, frames);
         before(bits);
         let next = word | bits;
         // Acquire: its partner is the Release in `clear`: what the last owner did to the frames
@@ -62,7 +70,7 @@ pub(crate) fn take(row: &AtomicU64, bits: u64) -> bool {
     // Relaxed: the exchange decides.
     let mut word = row.load(Ordering::Relaxed);
     while word & bits == 0 {
-        // Acquire: as in `take_block`.
+        // Acquire: as in `take_run`.
         match row.compare_exchange_weak(word, word | bits, Ordering::Acquire, Ordering::Relaxed) {
             Ok(_) => return true,
             Err(seen) => word = seen,
@@ -86,7 +94,7 @@ pub(crate) fn take_up_to(row: &AtomicU64, limit: u64, before: impl Fn(u64)) -> u
             return 0;
         }
         before(bits);
-        // Acquire: as in `take_block`.
+        // Acquire: as in `take_run`.
         match row.compare_exchange_weak(word, word | bits, Ordering::Acquire, Ordering::Relaxed) {
             Ok(_) => return bits,
             Err(seen) => word = seen,
@@ -118,15 +126,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_are_those_that_a_naive_search_finds() {
+    fn runs_are_those_that_a_naive_search_finds() {
         let mut row = 0x9e37_79b9_7f4a_7c15_u64;
-        for _ in 0..2000 {
+        for _ in 0..200 {
             row = row.rotate_left(7).wrapping_mul(0xbf58_476d_1ce4_e5b9) & row.rotate_left(31);
-            for order in 0..=6 {
-                let step = 1 << order;
-                let naive = (0..64).step_by(step).filter(|bit| row & mask(*bit, 1 << order) == 0);
-                let found = blocks(row, order);
-                assert_eq!(naive.fold(0, |all, bit| all | 1 << bit), found, "{row:x} {order}");
+            for (frames, align) in (1..=64).flat_map(|frames| (0..=6).map(move |n| (frames, n))) {
+                let fits = |bit: &u32| *bit + frames as u32 <= 64;
+                let naive = (0..64).step_by(1 << align).filter(fits);
+                let naive = naive.filter(|bit| row & mask(*bit, frames) == 0);
+                let found = runs(row, frames, align);
+                assert_eq!(naive.fold(0, |all, bit| all | 1 << bit), found, "{row:x} {frames}");
             }
         }
     }
@@ -134,8 +143,8 @@ mod tests {
     #[test]
     fn bits_are_taken_once_and_cleared_once() {
         let row = AtomicU64::new(0b1011);
-        assert_eq!(take_block(&row, 0, drop), Some(2));
-        assert_eq!(take_block(&row, 2, drop), Some(4));
+        assert_eq!(take_run(&row, 1, 0, drop), Some(2));
+        assert_eq!(take_run(&row, 4, 2, drop), Some(4));
         assert!(!take(&row, 0b11 << 7));
         assert!(take(&row, 0b11 << 8));
         assert_eq!(clear(&row, 0b11 << 9), Err(0b11_1111_1111));

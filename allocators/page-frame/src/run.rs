@@ -110,8 +110,9 @@ impl Tables<'_> {
                 at = start;
                 continue;
             }
-            if at.is_multiple_of(capacity) && entry.used() == 0 {
-                at += capacity;
+            if entry.used() == 0 {
+                // Whatever its rows say: where it is stale they are full.
+                at = at / capacity * capacity + capacity;
                 continue;
             }
             // Relaxed: the claim decides.

@@ -12,6 +12,7 @@ use strata_core::sync::{AtomicU64, Ordering};
 use crate::class::{Class, Fit, Policy};
 use crate::entry::{Entry, HELD, LANES, between, free_lanes};
 use crate::geometry::{QUAD, ROW};
+use crate::journal::Journal;
 use crate::summary::TREES;
 use crate::tables::Tables;
 
@@ -273,24 +274,35 @@ impl Tables<'_> {
         self.geometry.tree_huge().min(self.huge - self.first_huge(tree))
     }
 
-    /// Takes `count` free huge frames of one word, aligned to their number, for the caller alone.
-    pub(crate) fn take_near(&self, count: usize, place: &Place<'_>) -> Option<usize> {
+    /// Takes `count` free huge frames of one word, aligned to their number, to be handed out.
+    pub(crate) fn take_near(
+        &self,
+        count: usize,
+        place: &Place<'_>,
+        journal: &impl Journal,
+    ) -> Option<usize> {
         let trees = self.trees.len();
         // Relaxed: a hint.
         let hint = place.tree.load(Ordering::Relaxed) as usize;
         let hint = hint.checked_sub(1).unwrap_or(place.home) % trees;
         if self.fits(hint, Fit::Match, place)
-            && let Some(huge) = self.take_in_tree(hint, count)
+            && let Some(huge) = self.take_in_tree(hint, count, journal)
         {
             return Some(huge);
         }
-        let huge = self.take_near_slow(hint, count, place)?;
+        let huge = self.take_near_slow(hint, count, place, journal)?;
         place.tree.store(self.geometry.tree_of(huge) as u64 + 1, Ordering::Relaxed);
         Some(huge)
     }
 
     #[cold]
-    fn take_near_slow(&self, hint: usize, count: usize, place: &Place<'_>) -> Option<usize> {
+    fn take_near_slow(
+        &self,
+        hint: usize,
+        count: usize,
+        place: &Place<'_>,
+        journal: &impl Journal,
+    ) -> Option<usize> {
         let trees = self.trees.len();
         let round = || (hint..trees).chain(0..hint);
         for fit in [Fit::Match, Fit::Convert, Fit::Borrow] {
@@ -299,7 +311,7 @@ impl Tables<'_> {
             let near = round().take(NEAR).filter(used);
             for tree in near.chain(round()) {
                 if self.fits(tree, fit, place)
-                    && let Some(huge) = self.take_in_tree(tree, count)
+                    && let Some(huge) = self.take_in_tree(tree, count, journal)
                 {
                     self.adopt(tree, fit, place);
                     return Some(huge);
@@ -316,7 +328,7 @@ impl Tables<'_> {
     }
 
     #[inline]
-    fn take_in_tree(&self, tree: usize, count: usize) -> Option<usize> {
+    fn take_in_tree(&self, tree: usize, count: usize, journal: &impl Journal) -> Option<usize> {
         let word = self.tree(tree);
         let huge = self.huge_in(tree);
         if word.used() as usize + count > huge {
@@ -325,6 +337,6 @@ impl Tables<'_> {
         let first = self.first_huge(tree);
         (first..(first + huge + 1).saturating_sub(count))
             .step_by(count)
-            .find(|huge| self.take_whole(*huge, count, false).is_ok())
+            .find(|huge| self.take_out_whole(*huge, count, false, journal))
     }
 }

@@ -10,8 +10,10 @@ use strata_core::{
     ByteCount, Chunk, ConfigError, Contents, Exhausted, FrameId, Order, Source, Stats,
 };
 
+use crate::class::Class;
 use crate::frames::PageFrames;
-use crate::geometry::Geometry;
+use crate::geometry::{Geometry, ROW};
+use crate::local::Local;
 
 /// Alignment of a zone's memory, where its source has one of that: no request for a greater one can be
 /// served.
@@ -107,13 +109,28 @@ impl<S: Source<Address = NonNull<u8>>> FrameSource<S> {
     /// frames are no more than [`PageFrames`] can number; [`ZoneError::Exhausted`].
     #[cfg(not(strata_loom))]
     pub fn new(source: S, frames: u64, frame_bytes: usize) -> Result<Self, ZoneError> {
+        Self::with_locals(source, frames, frame_bytes, 0)
+    }
+
+    /// As [`new`](Self::new), with stocks for so many threads or cores at [`frames`](Self::frames).
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), and for more than 2^16 locals.
+    #[cfg(not(strata_loom))]
+    pub fn with_locals(
+        source: S,
+        frames: u64,
+        frame_bytes: usize,
+        locals: usize,
+    ) -> Result<Self, ZoneError> {
         if !frame_bytes.is_power_of_two() {
             return Err(
                 ConfigError::new("frame_bytes", frame_bytes, "must be a power of two").into()
             );
         }
         let geometry = Geometry::DEFAULT;
-        let layout = PageFrames::metadata_layout(frames, 0, geometry)?;
+        let layout = PageFrames::metadata_layout(frames, locals, geometry)?;
         let bytes = usize::try_from(frames).ok().and_then(|n| n.checked_mul(frame_bytes));
         let Some(bytes) = bytes.filter(|&bytes| bytes <= isize::MAX as usize) else {
             let rule = "must be so few that the zone fits in an isize";
@@ -140,7 +157,7 @@ impl<S: Source<Address = NonNull<u8>>> FrameSource<S> {
         let table = NonNull::slice_from_raw_parts(metadata.base(), layout.size());
         // SAFETY: 1. and 2. a chunk of our own, which ends after the frames (invariant 1). 3. zeroed
         // above, or by the source.
-        let made = unsafe { PageFrames::from_zeroed(frames, 0, geometry, table) };
+        let made = unsafe { PageFrames::from_zeroed(frames, locals, geometry, table) };
         let shift = frame_bytes.trailing_zeros();
         let (memory, metadata) = (memory.into_raw_parts(), metadata.into_raw_parts());
         match made {
@@ -180,10 +197,12 @@ impl<S: Source<Address = NonNull<u8>>> FrameSource<S> {
 
     /// This zone's figures. A pass over the entries of all huge frames.
     pub fn stats(&self) -> Stats {
-        let taken = self.frames.frames() - self.frames.free_frames();
-        let active = ByteCount((taken as usize) << self.shift);
+        let stocked = self.frames.stocked_frames();
+        let taken = (self.frames.frames() - self.frames.free_frames()).saturating_sub(stocked);
+        let bytes = |frames: u64| Some(ByteCount((frames as usize) << self.shift));
         Stats {
-            active: Some(active),
+            active: bytes(taken),
+            cached: bytes(stocked),
             metadata: Some(ByteCount(self.metadata.1)),
             reserved: Some(ByteCount(self.memory.1 + self.metadata.1)),
             ..Stats::default()
@@ -212,14 +231,27 @@ impl<S: Source<Address = NonNull<u8>>> FrameSource<S> {
         Order::new((align.trailing_zeros().saturating_sub(self.shift)) as u8)
     }
 
-    /// Takes a run of `count` frames: the beginning of a block of the next order, whose end goes back at
-    /// once, for that is found without a search from the start of the zone. Where there is no such block,
-    /// a run may still be found.
+    /// Takes a run of `count` frames: inside a row where it fits there, otherwise the beginning of a block
+    /// of the next order, whose end goes back at once, for that is found without a search from the start
+    /// of the zone. Where there is no such block, a run may still be found.
     #[inline]
-    pub(crate) fn take(&self, count: u64, align: Order) -> Result<FrameId, Exhausted> {
+    pub(crate) fn take(
+        &self,
+        count: u64,
+        align: Order,
+        own: Option<&Local<'_>>,
+    ) -> Result<FrameId, Exhausted> {
         let order = Order::covering(count.max(align.frames())).ok_or(Exhausted)?;
         let surplus = order.frames() - count;
-        match self.frames.alloc(order) {
+        if surplus != 0 && order.frames() <= ROW {
+            let _at_work = self.frames.tables.at_work();
+            let place = own.map_or_else(|| self.frames.place(Class::MOVABLE), Local::place);
+            if let Some(frame) = self.frames.take_short(count, align.get(), &place, own) {
+                self.frames.tables.mark(frame, count);
+                return Ok(frame);
+            }
+        }
+        match own.map_or_else(|| self.frames.alloc(order), |own| own.alloc(order)) {
             Ok(frame) if surplus == 0 => Ok(frame),
             Ok(frame) => {
                 let end = FrameId(frame.get() + count);
@@ -267,7 +299,7 @@ unsafe impl<S: Source<Address = NonNull<u8>>> Source for FrameSource<S> {
     fn acquire(&self, len: usize, align: usize) -> Result<Chunk, Exhausted> {
         let len = rounded_len(len, align, self.granule())?;
         let align = self.align_order(align).ok_or(Exhausted)?;
-        let frame = self.take((len >> self.shift) as u64, align)?;
+        let frame = self.take((len >> self.shift) as u64, align, None)?;
         // SAFETY: 1. taken now. 2. `rounded_len` bounds it, inside the zone. 3. the zone's chunk.
         Ok(unsafe { Chunk::from_raw_parts(self.address_of(frame), len) })
     }

@@ -88,6 +88,35 @@ impl PageFrames<'_> {
         Ok(frame)
     }
 
+    /// Takes `frames` frames inside a row, at most 64, the first of which is a multiple of `2^align`,
+    /// where the last ones were or where a block that covers them lies; `None` where none is found so.
+    pub(crate) fn take_short(
+        &self,
+        frames: u64,
+        align: u8,
+        place: &Place<'_>,
+        own: Option<&Local<'_>>,
+    ) -> Option<FrameId> {
+        let shape = (frames, align);
+        // Relaxed: a hint.
+        let hint = place.row.load(Ordering::Relaxed) as usize;
+        if hint != 0 {
+            let (huge, row) = self.geometry().huge_of_row(hint - 1);
+            if let Some(frame) = self.tables.take_short(huge, shape, row, false, &()) {
+                return Some(frame);
+            }
+        }
+        let order = frames.next_power_of_two().trailing_zeros() as u8;
+        let frame = (0..PICKS)
+            .map_while(|_| self.tables.pick(order.max(align), place))
+            .find_map(|huge| self.tables.take_short(huge, shape, 0, own.is_some(), &()))?;
+        if let Some(own) = own {
+            own.hold(self.geometry().huge_of(frame.0));
+        }
+        place.row.store(row_of(frame.0) as u64 + 1, Ordering::Relaxed);
+        Some(frame)
+    }
+
     fn take_huge(
         &self,
         order: u8,
@@ -104,14 +133,11 @@ impl PageFrames<'_> {
             return self.take_run(frames, frames, own, journal);
         }
         let count = count as usize;
-        let huge = match self.tables.take_near(count, place) {
+        let huge = match self.tables.take_near(count, place, journal) {
             Some(huge) => huge,
-            None => self.patiently(own, || self.sweep_whole(count, place))?,
+            None => self.patiently(own, || self.sweep_whole(count, place, journal))?,
         };
-        let start = FrameId(self.geometry().first_frame(huge));
-        journal.range(start.0, frames);
-        self.tables.hand_out_whole(huge, count);
-        Ok(start)
+        Ok(FrameId(self.geometry().first_frame(huge)))
     }
 
     /// Looks at every huge frame for a block of `order` below that of a huge frame.
@@ -141,7 +167,7 @@ impl PageFrames<'_> {
     }
 
     /// Looks at every word of entries for `count` free huge frames.
-    fn sweep_whole(&self, count: usize, place: &Place<'_>) -> Pass<usize> {
+    fn sweep_whole(&self, count: usize, place: &Place<'_>, journal: &impl Journal) -> Pass<usize> {
         let tables = &self.tables;
         let mut unsure = false;
         let last = (tables.huge + 1).saturating_sub(count);
@@ -149,12 +175,12 @@ impl PageFrames<'_> {
             if self.is_barred(huge, place) {
                 continue;
             }
-            if tables.take_whole(huge, count, true).is_ok() {
+            if tables.take_out_whole(huge, count, true, journal) {
                 return Pass::Found(huge);
             }
             unsure |= (huge..huge + count).any(|huge| {
                 let entry = tables.entry(huge);
-                entry.in_flight() || !entry.is_whole() && entry.used() != tables.bits_of(huge)
+                entry.in_flight() || !entry.is_closed() && entry.used() != tables.bits_of(huge)
             });
         }
         if unsure { Pass::Unsure } else { Pass::Nothing }

@@ -1,22 +1,27 @@
 //! Huge frames taken whole, up to four neighbours with one exchange.
 //!
 //! ```text
-//!        take: exchange          fill rows, then add
-//!  0 ───────────────────► BUSY ──────────────────────► HUGE
-//!  ▲                       ▲ │                           │ │
-//!  └───────────────────────┘ └── free: exchange ◄────────┘ │ split: exchange
-//!    clear rows, then sub                                  ▼
-//!                                                 all frames used, rows full
+//!            take: exchange          fill rows, then change
+//!   free ─────────────────────► BUSY ─────────────────────► HUGE, used
+//!  rows 0                                                   rows full
+//!    ▲                                                      ▲ │     │
+//!    │ clear rows, then sub        take: exchange           │ │     │ split: exchange
+//!   BUSY ◄──────────────────── HUGE, 0 ─────────────────────┘ │     ▼
+//!            exchange           stale ◄───────────────────────┘   all used,
+//!                               rows full    free: exchange       rows full
 //! ```
 //!
 //! Whoever wins the entries fills the rows before it hands the huge frames out, so that a split is
-//! one exchange and needs nobody's help. While an entry is BUSY nobody else changes it or its rows.
+//! one exchange and needs nobody's help. Freed whole they keep their rows full, stale, so that one who
+//! takes them whole again touches no row; one who wants a part clears the rows first. While an entry
+//! is BUSY nobody else changes it or its rows.
 
 use strata_core::sync::Ordering;
 
 use crate::entry::{BUSY, Entry, HELD, HUGE, LANES, lanes, shift};
 use crate::error::FreeError;
 use crate::geometry::QUAD;
+use crate::journal::Journal;
 use crate::tables::Tables;
 use crate::tree;
 
@@ -33,11 +38,47 @@ impl Tables<'_> {
     /// # Errors
     ///
     /// The first one that is not free.
-    #[inline]
     pub(crate) fn take_whole(&self, huge: usize, count: usize, held: bool) -> Result<(), usize> {
+        self.win_whole(huge, count, held, false, || ()).map(drop)
+    }
+
+    /// As [`take_whole`](Self::take_whole), and hands them out, after telling `journal`; whether they
+    /// were free. One exchange where all are stale.
+    #[inline]
+    pub(crate) fn take_out_whole(
+        &self,
+        huge: usize,
+        count: usize,
+        held: bool,
+        journal: &impl Journal,
+    ) -> bool {
+        let frames = self.capacity() * count as u64;
+        let before = || journal.range(self.geometry.first_frame(huge), frames);
+        match self.win_whole(huge, count, held, true, before) {
+            Ok(true) => self.note_whole(huge, count, tree::change(0, 1)),
+            Ok(false) => self.hand_out_whole(huge, count),
+            Err(_) => return false,
+        }
+        true
+    }
+
+    /// Takes huge frames for filling, or, `at_once`, for handing out where all of them are full:
+    /// whether it did so. `before` is called before each attempt.
+    #[inline]
+    fn win_whole(
+        &self,
+        huge: usize,
+        count: usize,
+        held: bool,
+        at_once: bool,
+        before: impl Fn(),
+    ) -> Result<bool, usize> {
         let mask = lanes(huge, count);
-        let busy = self.each(BUSY | self.capacity() as u16, huge, count);
-        let ignored = if held { self.each(HELD, huge, count) } else { 0 };
+        let full = self.each(HUGE, huge, count);
+        let used = self.each(self.capacity() as u16, huge, count);
+        let busy = self.each(BUSY, huge, count);
+        let holds = self.each(HELD, huge, count);
+        let ignored = if held { full | holds } else { full };
         let quad = self.quad(huge);
         // Relaxed: the exchange decides.
         let mut word = quad.load(Ordering::Relaxed);
@@ -46,16 +87,19 @@ impl Tables<'_> {
             if taken != 0 {
                 return Err(huge / QUAD * QUAD + taken.trailing_zeros() as usize / 16);
             }
-            // Acquire: its partners are the Release of `discharge` and `end_whole`: the rows are
-            // seen clear, and what the last owners did to the frames happened before.
-            let next = word & !mask | busy;
+            before();
+            let ready = at_once && word & full == full;
+            let next = word & !(mask & !full) | used | if ready { 0 } else { busy };
+            // Acquire: its partners are the Release of `discharge`, `end_whole` and `give_whole`: the
+            // rows are seen as they left them, and what the last owners did to the frames happened
+            // before.
             match quad.compare_exchange_weak(word, next, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => {
-                    if word & mask != 0 {
+                    if word & holds != 0 {
                         // No stock works there any more.
                         (huge..huge + count).for_each(|huge| self.index(huge));
                     }
-                    return Ok(());
+                    return Ok(ready);
                 }
                 Err(seen) => word = seen,
             }
@@ -66,28 +110,81 @@ impl Tables<'_> {
     /// handed out.
     #[inline]
     pub(crate) fn hand_out_whole(&self, huge: usize, count: usize) {
-        self.write_rows(huge, count, u64::MAX);
-        let turn = self.each(BUSY ^ HUGE, huge, count);
+        // Relaxed: while they are BUSY nobody else changes these lanes.
+        let full = self.quad(huge).load(Ordering::Relaxed) & self.each(HUGE, huge, count);
+        for huge in (huge..huge + count).filter(|huge| full >> shift(*huge) & u64::from(HUGE) == 0)
+        {
+            self.write_rows(huge, u64::MAX);
+        }
+        let turn = self.each(BUSY | HUGE, huge, count) ^ full;
         // Release: its partner is the Acquire of whoever splits or frees these.
         self.quad(huge).fetch_xor(turn, Ordering::Release);
         self.note_whole(huge, count, tree::change(0, 1));
     }
 
-    /// Gives back huge frames that are BUSY and whose rows are clear.
+    /// Gives back huge frames that are BUSY, their rows as they were: clear, or full where they are
+    /// HUGE.
     #[inline]
     pub(crate) fn end_whole(&self, huge: usize, count: usize) {
         let busy = self.each(BUSY | self.capacity() as u16, huge, count);
-        // Release: its partners are the Acquire of `take_whole` and of every charge.
+        // Release: its partners are the Acquire of `win_whole`, of `freshen` and of every charge.
         self.quad(huge).fetch_sub(busy, Ordering::Release);
     }
 
-    /// Takes back `count` huge frames for clearing, if all were handed out whole. They lie in one
-    /// word. Lock-free.
+    /// Makes a stale huge frame one with clear rows, for who wants a part of it; false where it is not
+    /// stale. Lock-free.
+    #[cold]
+    pub(crate) fn freshen(&self, huge: usize) -> bool {
+        let quad = self.quad(huge);
+        let turn = self.each(HUGE | BUSY | self.capacity() as u16, huge, 1);
+        // Relaxed: the exchange decides.
+        let mut word = quad.load(Ordering::Relaxed);
+        while Entry::of(word, huge).is_stale() {
+            // Acquire: as in `win_whole`. Its tree goes on counting it as free, which it soon is.
+            let next = word ^ turn;
+            match quad.compare_exchange_weak(word, next, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => {
+                    self.write_rows(huge, 0);
+                    self.end_whole(huge, 1);
+                    return true;
+                }
+                Err(seen) => word = seen,
+            }
+        }
+        false
+    }
+
+    /// Frees `count` huge frames, if all were handed out whole; they stay full. They lie in one word.
+    /// Lock-free.
     #[inline]
+    pub(crate) fn give_whole(&self, huge: usize, count: usize) -> Result<(), FreeError> {
+        let used = self.each(self.capacity() as u16, huge, count);
+        // AcqRel: its partners are the Release of `hand_out_whole`, for the rows, and the Acquire of
+        // `win_whole` and `freshen`.
+        self.turn_whole(huge, count, used, Ordering::AcqRel)?;
+        self.note_whole(huge, count, tree::change(1, 0));
+        Ok(())
+    }
+
+    /// Takes back `count` huge frames, if all were handed out whole, so that it can be undone. They lie
+    /// in one word. Lock-free.
     pub(crate) fn take_back_whole(&self, huge: usize, count: usize) -> Result<(), FreeError> {
+        let turn = self.each(BUSY, huge, count);
+        // Acquire: its partner is the Release of `hand_out_whole`: the rows were filled before.
+        self.turn_whole(huge, count, turn, Ordering::Acquire)
+    }
+
+    /// Flips the bits `turn` of huge frames that were handed out whole.
+    #[inline]
+    fn turn_whole(
+        &self,
+        huge: usize,
+        count: usize,
+        turn: u64,
+        done: Ordering,
+    ) -> Result<(), FreeError> {
         let mask = lanes(huge, count);
         let whole = self.each(HUGE | self.capacity() as u16, huge, count);
-        let turn = self.each(BUSY ^ HUGE, huge, count);
         let quad = self.quad(huge);
         // Relaxed: the exchange decides.
         let mut word = quad.load(Ordering::Relaxed);
@@ -95,13 +192,7 @@ impl Tables<'_> {
             if word & mask != whole {
                 return Err(self.why_not_whole(word, huge, count));
             }
-            // Acquire: its partner is the Release of `hand_out_whole`: the rows were filled before.
-            match quad.compare_exchange_weak(
-                word,
-                word ^ turn,
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            ) {
+            match quad.compare_exchange_weak(word, word ^ turn, done, Ordering::Relaxed) {
                 Ok(_) => return Ok(()),
                 Err(seen) => word = seen,
             }
@@ -110,15 +201,13 @@ impl Tables<'_> {
 
     /// Takes back what [`take_back_whole`](Self::take_back_whole) did.
     pub(crate) fn undo_take_back(&self, huge: usize, count: usize) {
-        let turn = self.each(BUSY ^ HUGE, huge, count);
+        let turn = self.each(BUSY, huge, count);
         // Release: as in `hand_out_whole`.
         self.quad(huge).fetch_xor(turn, Ordering::Release);
     }
 
-    /// Clears the rows of huge frames that were taken back, and gives them back.
-    #[inline]
-    pub(crate) fn clear_whole(&self, huge: usize, count: usize) {
-        self.write_rows(huge, count, 0);
+    /// Frees huge frames that were taken back; they stay full.
+    pub(crate) fn free_whole(&self, huge: usize, count: usize) {
         self.end_whole(huge, count);
         self.note_whole(huge, count, tree::change(1, 0));
     }
@@ -165,9 +254,8 @@ impl Tables<'_> {
     }
 
     #[inline]
-    fn write_rows(&self, huge: usize, count: usize, word: u64) {
-        let first = self.geometry.first_row(huge);
-        for row in &self.rows[first..first + count * self.geometry.huge_rows()] {
+    fn write_rows(&self, huge: usize, word: u64) {
+        for row in self.rows_of(huge) {
             // Relaxed: published by the change of the entry that follows.
             row.store(word, Ordering::Relaxed);
         }

@@ -10,6 +10,8 @@ mod refill;
 use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomData;
+#[cfg(all(feature = "std", not(strata_loom)))]
+use core::mem::ManuallyDrop;
 
 use strata_core::{Exhausted, FrameId, Order};
 
@@ -18,6 +20,8 @@ use crate::error::FreeError;
 use crate::frames::PageFrames;
 use crate::journal::Journal;
 use crate::search::Place;
+#[cfg(all(feature = "std", not(strata_loom)))]
+use crate::search::WINDOW;
 use crate::slot::{Part, Slot};
 
 /// The stock of one local, owned by whoever has this: [`PageFrames::local`] gives it. Dropping it
@@ -161,9 +165,12 @@ impl<'a> Local<'a> {
     pub(crate) fn flush(&self) -> u64 {
         let hand = self.slot.hand();
         let mut given = self.flush_frees();
+        if !hand.is_empty() {
+            // In doubt before they leave the hand: a crash between leaves them in both.
+            self.slot.bits(hand.row(), hand.bits());
+        }
         self.slot.set_hand(Part(0));
         if !hand.is_empty() {
-            self.slot.bits(hand.row(), hand.bits());
             given += self.frames.give_bits(hand.row(), hand.bits());
         }
         given += self.frames.steal_parts(self.slot, &self.slot);
@@ -209,7 +216,7 @@ impl<'a> Local<'a> {
         }
     }
 
-    fn place(&self) -> Place<'a> {
+    pub(crate) fn place(&self) -> Place<'a> {
         Place {
             row: self.slot.row_hint(),
             tree: self.slot.tree_hint(),
@@ -217,6 +224,25 @@ impl<'a> Local<'a> {
             class: self.class,
             policy: self.frames.policy,
         }
+    }
+}
+
+impl PageFrames<'_> {
+    /// Does `work` with the stock of local `index`, unless somebody has it at this moment. What is in it
+    /// stays there, for whoever comes next: nobody owns it between two calls.
+    #[cfg(all(feature = "std", not(strata_loom)))]
+    #[inline]
+    pub(crate) fn borrow_local<R>(
+        &self,
+        index: usize,
+        work: impl FnOnce(&Local<'_>) -> R,
+    ) -> Option<R> {
+        let mut local = ManuallyDrop::new(Local::acquire(self, index)?);
+        // All in one window, so that fullest first is exact, and the zone is used from its start on.
+        local.home = self.tables.trees.len().min(WINDOW) * index / self.locals();
+        let answer = work(&local);
+        local.slot.release();
+        Some(answer)
     }
 }
 

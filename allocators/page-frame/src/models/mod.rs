@@ -123,6 +123,12 @@ impl Zone {
         Some(self.touch((start, frames)))
     }
 
+    fn take_out(&self, huge: usize, count: usize) -> Option<Block> {
+        let frames = self.tables().capacity();
+        let taken = self.tables().take_out_whole(huge, count, false, &());
+        taken.then(|| self.touch((huge as u64 * frames, count as u64 * frames)))
+    }
+
     fn give_range(&self, block: Block) {
         self.touch(block);
         assert_eq!(self.tables().free_range(block.0, block.0 + block.1, false), Ok(()));
@@ -149,7 +155,7 @@ fn beside<R: 'static>(
 
 fn explore(work: impl Fn() + Sync + Send + 'static) {
     let mut builder = model::Builder::new();
-    builder.max_branches = 100_000;
+    builder.max_branches = 400_000;
     builder.check(work);
 }
 

@@ -66,6 +66,86 @@ fn of_two_frees_of_one_huge_frame_one_is_refused() {
     });
 }
 
+/// A zone of one huge frame that was taken whole and freed: free, with full rows.
+fn stale() -> Arc<Zone> {
+    let zone = Zone::new(7, 1, 0);
+    let whole = zone.claim(0, 128).unwrap();
+    zone.give_range(whole);
+    assert!(zone.tables().entry(0).is_stale());
+    zone.shared()
+}
+
+#[test]
+fn a_stale_huge_frame_is_taken_whole_or_in_parts() {
+    explore(|| {
+        let zone = stale();
+        let other = beside(&zone, |zone| zone.take(0, 5));
+        let mine = zone.take_out(0, 1);
+        let theirs = other.join().unwrap();
+        assert!(mine.is_none() || theirs.is_none());
+        let all = [mine, theirs];
+        zone.settle(all.into_iter().flatten().map(|block| block.1).sum());
+    });
+}
+
+#[test]
+fn two_threads_take_parts_of_a_stale_huge_frame() {
+    explore(|| {
+        let zone = stale();
+        let other = beside(&zone, |zone| zone.take(0, 5));
+        let mine = zone.take(0, 6);
+        let theirs = other.join().unwrap();
+        // Whoever clears its rows is in the way of the other for that time.
+        assert!(mine.is_some() || theirs.is_some());
+        let all = [mine, theirs];
+        zone.settle(all.into_iter().flatten().map(|block| block.1).sum());
+    });
+}
+
+#[test]
+fn a_whole_huge_frame_is_freed_while_a_part_and_the_whole_are_asked_for() {
+    explore(|| {
+        let zone = stale();
+        let whole = zone.take_out(0, 1).unwrap();
+        let other = beside(&zone, move |zone| {
+            zone.touch(whole);
+            assert_eq!(zone.tables().give_whole(0, 1), Ok(()));
+            zone.take(0, 5)
+        });
+        let mine = zone.take_out(0, 1);
+        let theirs = other.join().unwrap();
+        assert!(mine.is_none() || theirs.is_none());
+        let all = [mine, theirs];
+        zone.settle(all.into_iter().flatten().map(|block| block.1).sum());
+    });
+}
+
+#[test]
+fn neighbours_of_which_one_is_stale_are_handed_out_full() {
+    explore(|| {
+        let zone = Zone::new(6, 2, 0).shared();
+        let first = zone.claim(0, 64).unwrap();
+        zone.give_range(first);
+        let other = beside(&zone, |zone| zone.take(1, 5));
+        let mine = zone.take_out(0, 2);
+        let theirs = other.join().unwrap();
+        assert!(mine.is_none() != theirs.is_none());
+        zone.settle(if mine.is_some() { 128 } else { 32 });
+    });
+}
+
+#[test]
+fn one_who_stops_while_clearing_a_stale_huge_frame_loses_at_most_that() {
+    at_each_step(12, |steps| {
+        let zone = stale();
+        let other = beside(&zone, move |zone| stopped_after(steps, || zone.take(0, 5)).flatten());
+        let mine = zone.take(0, 5);
+        let theirs = other.join().unwrap();
+        let owned = [mine, theirs].into_iter().flatten().map(|block| block.1).sum();
+        at_most_lost(&zone, owned, 128);
+    });
+}
+
 #[test]
 fn ranges_that_cross_are_won_whole_or_not_at_all() {
     explore(|| {
