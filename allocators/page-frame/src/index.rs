@@ -8,7 +8,8 @@
 //!
 //! The three words of 64 huge frames lie side by side. A bit is brought up to date when a change of
 //! the entry moves it to another plane; while a stock works at a huge frame its bits are left alone,
-//! for nobody else looks there, and brought up to date when it leaves. Like the words of trees this
+//! for nobody else looks there, and brought up to date when it leaves. A huge frame that becomes free
+//! or is taken whole keeps its bit until a search comes by: it is soon used again, as a rule. Like the words of trees this
 //! is a hint: two changes at once, or a thread that stopped for ever, may leave a bit wrong until the
 //! next change. Searches read the entry, and look at all entries before they give up.
 
@@ -80,7 +81,11 @@ impl Tables<'_> {
     pub(crate) fn index(&self, huge: usize) {
         let bit = 1 << (huge % GROUP);
         loop {
-            let wanted = self.plane_of(self.entry(huge));
+            let entry = self.entry(huge);
+            if entry.used() == 0 {
+                return;
+            }
+            let wanted = self.plane_of(entry);
             for (i, plane) in self.planes(huge).iter().enumerate() {
                 // Relaxed: a look; AcqRel: no partner is relied on, see above.
                 let is = plane.load(Ordering::Relaxed) & bit != 0;
@@ -96,11 +101,32 @@ impl Tables<'_> {
         }
     }
 
-    /// Whether the bits of a huge frame are what its entry says. Nobody is at work.
+    /// Clears the bits of huge frames that are free or full from a plane of a group.
+    #[cold]
+    fn clean(&self, group: usize, plane: usize) {
+        let word = &self.planes[group * PLANES + plane];
+        let each = |mut bits: u64| {
+            core::iter::from_fn(move || {
+                let bit = bits & bits.wrapping_neg();
+                bits ^= bit;
+                (bit != 0).then(|| (bit, group * GROUP + bit.trailing_zeros() as usize))
+            })
+        };
+        // Relaxed: a look.
+        let set = each(word.load(Ordering::Relaxed));
+        let idle = |huge| self.plane_of(self.entry(huge)).is_none();
+        let left = set.filter(|(_, huge)| idle(*huge)).fold(0, |left, (bit, _)| left | bit);
+        // AcqRel: as in `index`, which sees to those that are used again meanwhile.
+        word.fetch_and(!left, Ordering::AcqRel);
+        each(left).filter(|(_, huge)| !idle(*huge)).for_each(|(_, huge)| self.index(huge));
+    }
+
+    /// Whether the bits of a huge frame are what its entry says, if it is partly used. Nobody is at work.
     pub(crate) fn is_indexed(&self, huge: usize) -> bool {
         let wanted = self.plane_of(self.entry(huge));
         let is = |plane: &AtomicU64| plane.load(Ordering::Relaxed) >> (huge % GROUP) & 1 == 1;
-        self.planes(huge).iter().enumerate().all(|(i, plane)| is(plane) == (wanted == Some(i)))
+        let right = |(i, plane)| is(plane) == (wanted == Some(i));
+        wanted.is_none() || self.planes(huge).iter().enumerate().all(right)
     }
 
     /// Which planes have a huge frame from `from` to `end`, that a block of `order` may lie in: a bit
@@ -136,10 +162,13 @@ impl Tables<'_> {
             'all: for group in (middle..end).chain(from..middle) {
                 // Relaxed: what is chosen is decided by a charge.
                 let mut bits = self.planes[group * PLANES + plane].load(Ordering::Relaxed);
+                let mut left = false;
                 while bits != 0 {
                     let huge = group * GROUP + bits.trailing_zeros() as usize;
                     bits &= bits - 1;
-                    let Some(used) = self.suits(huge, order, fit, place) else { continue };
+                    let entry = self.entry(huge);
+                    left |= self.plane_of(entry).is_none();
+                    let Some(used) = self.suits(huge, entry, order, fit, place) else { continue };
                     if used > most {
                         // A look at its rows only where it would be the fullest.
                         if order != 0 && self.scout(huge, order, 0).is_none() {
@@ -153,6 +182,9 @@ impl Tables<'_> {
                         break 'all;
                     }
                 }
+                if left {
+                    self.clean(group, plane);
+                }
             }
             if best.is_some() {
                 return best;
@@ -163,8 +195,14 @@ impl Tables<'_> {
 
     /// The used frames of a huge frame that has as many free ones as a block of `order`.
     #[inline]
-    fn suits(&self, huge: usize, order: u8, fit: Fit, place: &Place<'_>) -> Option<u64> {
-        let entry = self.entry(huge);
+    fn suits(
+        &self,
+        huge: usize,
+        entry: Entry,
+        order: u8,
+        fit: Fit,
+        place: &Place<'_>,
+    ) -> Option<u64> {
         if entry.is_taboo() || entry.used() == 0 || entry.used() + (1 << order) > self.capacity() {
             return None;
         }

@@ -171,7 +171,7 @@ impl<'m> Tables<'m> {
         if change != 0 {
             self.note_tree(self.geometry.tree_of(huge), change);
         }
-        if !old.is_held() && !new.is_held() {
+        if !old.is_held() && !new.is_held() && new.used() != 0 {
             self.index(huge);
         }
     }
