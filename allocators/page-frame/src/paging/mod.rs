@@ -24,6 +24,8 @@
 
 mod counts;
 mod nodes;
+#[cfg(all(test, not(strata_loom)))]
+mod shadow;
 mod space;
 mod take;
 #[cfg(all(test, not(strata_loom)))]
