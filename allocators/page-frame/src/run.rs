@@ -26,7 +26,7 @@ pub(crate) struct Queue {
 impl Queue {
     /// Draws a ticket and waits for it, but not for ever.
     #[cold]
-    fn enter(&self) -> u64 {
+    pub(crate) fn enter(&self) -> u64 {
         // Relaxed, all of the queue: it orders nothing, it only spaces claims out.
         let ticket = self.next.fetch_add(1, Ordering::Relaxed);
         for _ in 0..LOOKS {
@@ -38,7 +38,7 @@ impl Queue {
         ticket
     }
 
-    fn leave(&self, ticket: u64) {
+    pub(crate) fn leave(&self, ticket: u64) {
         // Relaxed: as above. The greatest, for those who did not wait leave in any order.
         self.served.fetch_max(ticket + 1, Ordering::Relaxed);
     }

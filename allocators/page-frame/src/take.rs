@@ -5,7 +5,7 @@ use strata_core::{Exhausted, FrameId};
 
 use crate::class::Fit;
 use crate::frames::PageFrames;
-use crate::geometry::{QUAD, row_of};
+use crate::geometry::{QUAD, ROW_ORDER, row_of};
 use crate::journal::Journal;
 use crate::local::Local;
 use crate::search::Place;
@@ -69,7 +69,9 @@ impl PageFrames<'_> {
         let last = place.row.load(Ordering::Relaxed).checked_sub(1);
         let last = last.map(|row| self.geometry().huge_of_row(row as usize).0);
         let held = own.and_then(|own| own.held()).filter(|held| Some(*held) != last);
-        let picks = (0..PICKS).map_while(|_| self.tables.pick(order, place));
+        let mut found = 0;
+        let picks =
+            (0..PICKS).map_while(|_| self.tables.pick(order, place)).inspect(|_| found += 1);
         let taken = held
             .into_iter()
             .chain(picks)
@@ -81,7 +83,14 @@ impl PageFrames<'_> {
                 }
                 frame
             }
-            None => self.patiently(own, || self.sweep(order, place, journal))?,
+            None => {
+                // What was found was lost to others, each time.
+                let queues = order > ROW_ORDER && found == PICKS;
+                let ticket = queues.then(|| self.shared.queue.enter());
+                let frame = self.patiently(own, || self.sweep(order, place, journal));
+                ticket.into_iter().for_each(|ticket| self.shared.queue.leave(ticket));
+                frame?
+            }
         };
         // Relaxed: a hint.
         place.row.store(row_of(frame.0) as u64 + 1, Ordering::Relaxed);

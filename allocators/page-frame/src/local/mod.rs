@@ -85,10 +85,11 @@ impl<'a> Local<'a> {
     /// one of 16 exchanges a word for more, one of 64 takes a row. Other orders are as
     /// [`PageFrames::alloc`], near the stock.
     ///
-    /// The longest path is that of a request for a frame that fails: it reads the word of each tree
-    /// three times, the index nine words for each 64 huge frames, each entry twice and its rows
-    /// once, the six words of each local's stock, and less than fifty words besides. While others
-    /// have claims in flight it looks at entries, rows and stocks again, up to 64 times.
+    /// The longest path is that of a request for a frame that fails, and finds all hints out of date: it
+    /// reads or changes the word and the bits of each tree seven times, twelve words of the index for
+    /// each 64 huge frames, each entry five times and its rows once, the six words of each local's
+    /// stock, and less than fifty words besides. While others have claims in flight it looks at
+    /// entries, rows and stocks again, up to 64 times.
     ///
     /// Asking for a block confirms the one before: see [`PageFrames::recover`].
     ///
