@@ -146,11 +146,12 @@ impl Tables<'_> {
     }
 
     /// The fullest of the first partly used huge frames, from the plane of `planes` with the least room
-    /// on, in trees that fit so, with room for a block of `order`. From `from` to `end`, in huge frames,
+    /// on, in trees that fit so, with room for a block of `order`; `scouts` looks in vain end the search
+    /// in a plane. From `from` to `end`, in huge frames,
     /// the former a multiple of [`GROUP`], first from `middle` on.
     pub(crate) fn pick_partial(
         &self,
-        order: u8,
+        (order, scouts): (u8, usize),
         planes: u8,
         fit: Fit,
         place: &Place<'_>,
@@ -158,7 +159,7 @@ impl Tables<'_> {
     ) -> Option<usize> {
         let (from, middle, end) = (from / GROUP, middle / GROUP, end.div_ceil(GROUP));
         for plane in (0..PLANES).filter(|plane| planes >> plane & 1 == 1) {
-            let (mut best, mut most, mut compared) = (None, 0, 0);
+            let (mut best, mut most, mut compared, mut vain) = (None, 0, 0, 0);
             'all: for group in (middle..end).chain(from..middle) {
                 // Relaxed: what is chosen is decided by a charge.
                 let mut bits = self.planes[group * PLANES + plane].load(Ordering::Relaxed);
@@ -172,6 +173,10 @@ impl Tables<'_> {
                     if used > most {
                         // A look at its rows only where it would be the fullest.
                         if order != 0 && self.scout(huge, order, 0).is_none() {
+                            vain += 1;
+                            if vain == scouts {
+                                break 'all;
+                            }
                             continue;
                         }
                         (best, most) = (Some(huge), used);

@@ -23,6 +23,9 @@ pub(crate) const WINDOW: usize = 1024;
 /// fewer of them, so that they would search more often.
 const NEAR_ORDER: u8 = 1;
 
+/// Huge frames into which a search looks in vain before it goes on to those with more room.
+const SCOUTS: usize = 32;
+
 /// Trees near the last one that are compared for a free huge frame.
 const NEAR: usize = 16;
 
@@ -90,7 +93,11 @@ impl Tables<'_> {
             let range = (huge(start), huge(middle), huge(end));
             let planes = self.planes_in_use(order, range.0, range.2);
             for fit in [Fit::Match, Fit::Convert, Fit::Borrow] {
-                if let Some(huge) = self.pick_partial(order, planes, fit, place, range) {
+                // Of those that have frames enough, but not side by side, some are looked into at first,
+                // all of them only where there is no free one.
+                let partial =
+                    |scouts| self.pick_partial((order, scouts), planes, fit, place, range);
+                if let Some(huge) = partial(SCOUTS) {
                     return Some(huge);
                 }
                 let tree = self.own_tree(fit, place).or_else(|| {
@@ -99,8 +106,10 @@ impl Tables<'_> {
                     self.rate_all(start..middle, fit, place, &mut best);
                     best.tree
                 });
-                if let Some(huge) = tree.and_then(|tree| self.open(tree, fit, place)) {
-                    return Some(huge);
+                let free = tree.and_then(|tree| self.open(tree, fit, place));
+                let found = free.or_else(|| if order == 0 { None } else { partial(usize::MAX) });
+                if found.is_some() {
+                    return found;
                 }
             }
         }

@@ -60,9 +60,14 @@ pub struct Local<'a> {
 
 impl<'a> Local<'a> {
     pub(crate) fn acquire(frames: &'a PageFrames<'a>, index: usize) -> Option<Self> {
-        let slot = Slot::of(frames.tables.slots, index)?;
         // Those who ask spread over the zone.
-        let home = frames.tables.trees.len() * index / frames.locals();
+        let home = (frames.tables.trees.len() * index).checked_div(frames.locals())?;
+        Self::acquire_at(frames, index, home)
+    }
+
+    #[inline]
+    fn acquire_at(frames: &'a PageFrames<'a>, index: usize, home: usize) -> Option<Self> {
+        let slot = Slot::of(frames.tables.slots, index)?;
         let class = Class::MOVABLE;
         // Made by its owner only: dropping it gives the slot back.
         slot.acquire().then(|| Self { frames, slot, home, class, one: PhantomData })
@@ -238,9 +243,11 @@ impl PageFrames<'_> {
         index: usize,
         work: impl FnOnce(&Local<'_>) -> R,
     ) -> Option<R> {
-        let mut local = ManuallyDrop::new(Local::acquire(self, index)?);
-        // All in one window, so that fullest first is exact, and the zone is used from its start on.
-        local.home = self.tables.trees.len().min(WINDOW) * index / self.locals();
+        // All in one window, so that fullest first is exact, and the zone is used from its start on. A
+        // shift, for this is done in each call.
+        let home =
+            (self.tables.trees.len().min(WINDOW) * index) >> self.locals().checked_ilog2()?;
+        let local = ManuallyDrop::new(Local::acquire_at(self, index, home)?);
         let answer = work(&local);
         local.slot.release();
         Some(answer)
