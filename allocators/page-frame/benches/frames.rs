@@ -153,5 +153,24 @@ fn evacuate(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, bulk, repeat, random, evacuate);
+/// A zone of 1 TiB over zeroed metadata, from nothing to ready.
+fn ready(criterion: &mut Criterion) {
+    let frames = 1 << 28;
+    let layout = PageFrames::metadata_layout(frames, 2, Geometry::DEFAULT).unwrap();
+    // SAFETY: not of no bytes.
+    let base = NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap();
+    let metadata = NonNull::slice_from_raw_parts(base, layout.size());
+    criterion.bench_function("1 TiB ready", |bencher| {
+        bencher.iter(|| {
+            // SAFETY: 1. and 2. allocated for these zones, of which there is one at a time. 3. zeroed,
+            // and none of them takes a frame.
+            let zone = unsafe { PageFrames::from_zeroed(frames, 2, Geometry::DEFAULT, metadata) };
+            black_box(zone.unwrap().frames())
+        });
+    });
+    // SAFETY: allocated above with this layout.
+    unsafe { dealloc(base.as_ptr(), layout) };
+}
+
+criterion_group!(benches, bulk, repeat, random, evacuate, ready);
 criterion_main!(benches);

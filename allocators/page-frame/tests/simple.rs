@@ -144,3 +144,49 @@ fn bad_constructor_arguments_are_named() {
     assert_eq!(error.argument(), "frames");
     assert!(Geometry::new(11, 8).is_err() && Geometry::new(9, 3).is_err());
 }
+
+/// What is resident of the mapping at an address, in KiB, as the system says.
+#[cfg(target_os = "linux")]
+fn resident(at: usize) -> u64 {
+    let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let mut inside = false;
+    for line in maps.lines() {
+        let first = line.split(' ').next().unwrap_or_default();
+        if let Some((from, end)) = first.split_once('-')
+            && let (Ok(from), Ok(end)) =
+                (usize::from_str_radix(from, 16), usize::from_str_radix(end, 16))
+        {
+            inside = (from..end).contains(&at);
+        }
+        if inside && let Some(rest) = line.strip_prefix("Rss:") {
+            return rest.trim().trim_end_matches(" kB").parse().unwrap();
+        }
+    }
+    panic!("no mapping at {at:x}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_tebibyte_is_ready_without_touching_its_metadata() {
+    use memmap2::MmapOptions;
+    use std::ptr::NonNull;
+    use strata_page_frame::PageFrames;
+
+    let frames = 1 << 28;
+    let layout = PageFrames::metadata_layout(frames, 2, Geometry::DEFAULT).unwrap();
+    // Of a file, so that the system does not join it with its neighbours.
+    let path = std::env::temp_dir().join(format!("strata-tebibyte-{}", std::process::id()));
+    let mut options = std::fs::File::options();
+    let file = options.read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+    file.set_len(layout.size() as u64).unwrap();
+    let mapping = MmapOptions::new().map_raw(&file).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let base = NonNull::new(mapping.as_mut_ptr()).unwrap();
+    let metadata = NonNull::slice_from_raw_parts(base, layout.size());
+    // SAFETY: 1. and 2. a mapping of its own, which outlives the zone. 3. a hole in a file is zero.
+    let zone = unsafe { PageFrames::from_zeroed(frames, 2, Geometry::DEFAULT, metadata).unwrap() };
+    assert_eq!(resident(base.addr().get()), 0);
+    let block = zone.alloc(order(0)).unwrap();
+    assert!(resident(base.addr().get()) > 0);
+    zone.free(block, order(0)).unwrap();
+}
