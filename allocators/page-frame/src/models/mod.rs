@@ -155,7 +155,7 @@ fn beside<R: 'static>(
 
 fn explore(work: impl Fn() + Sync + Send + 'static) {
     let mut builder = model::Builder::new();
-    builder.max_branches = 400_000;
+    builder.max_branches = 100_000;
     builder.check(work);
 }
 

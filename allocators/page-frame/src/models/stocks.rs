@@ -65,11 +65,24 @@ fn one_who_stops_with_a_stock_loses_at_most_that() {
 
 /// The number of atomic operations of `work` on the zone that `of` makes.
 fn steps_of(of: impl Fn() -> Zone, work: impl Fn(&Zone)) -> usize {
-    let finishes = |steps: &usize| {
+    let finishes = |steps: usize| {
         let zone = of();
-        stopped_after(*steps, || work(&zone)).is_some()
+        stopped_after(steps, || work(&zone)).is_some()
     };
-    (0..).find(finishes).unwrap_or(0)
+    // By halves: loom counts the operations of one model in 16 bits.
+    let (mut start, mut end) = (0, 1);
+    while !finishes(end) {
+        end *= 2;
+    }
+    while start < end {
+        let middle = usize::midpoint(start, end);
+        if finishes(middle) {
+            end = middle;
+        } else {
+            start = middle + 1;
+        }
+    }
+    end
 }
 
 /// The hand, a refill, and the longest path: a request that fails after everything was looked at.
