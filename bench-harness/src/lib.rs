@@ -20,6 +20,7 @@ pub mod error;
 mod footprint;
 pub mod frames;
 pub mod heap;
+mod interleaved;
 mod kernel;
 mod main_macro;
 mod memory;

@@ -1,11 +1,10 @@
 //! `strata-bench frames`.
 
+use super::rows::deliver;
 use super::run::command_line;
-use super::show;
 use crate::error::{Context, Failure, Result};
 use crate::frames::{Entry, Options, Row, Workload, run, svg, text};
-use crate::results::{Header, jsonl};
-use std::io::Write;
+use crate::results::jsonl;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -98,26 +97,8 @@ pub(super) fn main(args: &Args, entries: &[Entry]) -> Result<ExitCode> {
     if let Some(folder) = &args.maps {
         draw(folder, &rows)?;
     }
-    if let Some(path) = &args.out {
-        jsonl::write_whole(path, |to| lines(to, &header, &rows))?;
-    }
-    if args.json {
-        // A reader that went away is no error.
-        let _ = lines(&mut std::io::stdout().lock(), &header, &rows);
-    } else {
-        show(&text(&header, &rows))?;
-    }
+    deliver(&header, &rows, args.out.as_deref(), args.json, || text(&header, &rows))?;
     ended(&rows)
-}
-
-fn lines(to: &mut dyn Write, header: &Header, rows: &[Row]) -> std::io::Result<()> {
-    serde_json::to_writer(&mut *to, header)?;
-    to.write_all(b"\n")?;
-    for row in rows {
-        serde_json::to_writer(&mut *to, row)?;
-        to.write_all(b"\n")?;
-    }
-    Ok(())
 }
 
 /// Writes every map that was kept.

@@ -5,6 +5,7 @@ mod files;
 mod footprint;
 mod frames;
 mod replay;
+mod rows;
 mod run;
 mod scaling;
 

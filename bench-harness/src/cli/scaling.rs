@@ -1,12 +1,10 @@
 //! `strata-bench scaling`.
 
+use super::rows::deliver;
 use super::run::command_line;
-use super::show;
 use crate::error::{Failure, Result};
-use crate::results::{Header, jsonl};
 use crate::scaling::{Load, Options, Row, judged, run, text};
 use clap::ValueEnum;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -70,26 +68,8 @@ pub(super) fn main(args: &Args) -> Result<ExitCode> {
     {
         return Err(Failure::input(format!("{name} was not measured: name it in --alloc too")));
     }
-    if let Some(path) = &args.out {
-        jsonl::write_whole(path, |to| lines(to, &header, &rows))?;
-    }
-    if args.json {
-        // A reader that went away is no error.
-        let _ = lines(&mut std::io::stdout().lock(), &header, &rows);
-    } else {
-        show(&text(&header, &rows))?;
-    }
+    deliver(&header, &rows, args.out.as_deref(), args.json, || text(&header, &rows))?;
     ended(args, &rows)
-}
-
-fn lines(to: &mut dyn Write, header: &Header, rows: &[Row]) -> std::io::Result<()> {
-    serde_json::to_writer(&mut *to, header)?;
-    to.write_all(b"\n")?;
-    for row in rows {
-        serde_json::to_writer(&mut *to, row)?;
-        to.write_all(b"\n")?;
-    }
-    Ok(())
 }
 
 /// How the command ends: a crash tells first, then, where asked for, a gate that fails.

@@ -1,9 +1,9 @@
 //! Half of the zone at once.
 
 use super::FrameSubject;
-use super::job::{Job, Measured, Phase};
-use super::team::{Member, team};
+use super::job::{Job, Measured};
 use super::zone::{Held, get, put};
+use crate::interleaved::{Member, per_call, team};
 
 /// Each thread takes its share of half the zone, then gives it back, the newest first.
 pub(super) fn run<F: FrameSubject>(subject: &F, job: &Job) -> Result<Measured, String> {
@@ -46,18 +46,4 @@ fn rounds_of<F: FrameSubject>(
         }
     }
     spans
-}
-
-/// Nanoseconds a call of one kind: in each round the slowest thread counts. When threads started is
-/// left out of it, which matters where a window is short.
-pub(super) fn per_call<const KINDS: usize>(
-    threads: &[Vec<[u64; KINDS]>],
-    kind: usize,
-    calls: usize,
-    name: &str,
-) -> Phase {
-    let rounds = threads.first().map_or(0, Vec::len);
-    let slowest = |round: usize| threads.iter().map(|nanos| nanos[round][kind]).max().unwrap_or(0);
-    let nanos: u64 = (0..rounds).map(slowest).sum();
-    Phase { name: name.into(), nanos: nanos as f64 / calls.max(1) as f64 }
 }

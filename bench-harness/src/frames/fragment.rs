@@ -1,9 +1,9 @@
 //! What placement leaves whole.
 
 use super::job::{Job, Map, Measured};
-use super::team::team;
 use super::zone::{Pot, below, fill, get, put};
 use super::{FrameSubject, HUGE};
+use crate::interleaved::team;
 use crate::kernel::Random;
 use std::sync::{Mutex, PoisonError};
 

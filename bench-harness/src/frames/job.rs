@@ -2,6 +2,7 @@
 
 use super::FrameSubject;
 use super::{bulk, fragment, latency, overlap, random, repeat};
+use crate::interleaved::Phase;
 use crate::results::LatencyBand;
 use serde::{Deserialize, Serialize};
 
@@ -101,15 +102,6 @@ pub enum Measured {
     },
     /// Who held what.
     Overlap(Overlap),
-}
-
-/// One kind of call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Phase {
-    /// `get`, `put` or `pair`.
-    pub name: String,
-    /// Nanoseconds.
-    pub nanos: f64,
 }
 
 /// A zone after a round.

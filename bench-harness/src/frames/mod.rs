@@ -29,7 +29,6 @@ mod row;
 mod run;
 mod subject;
 mod table;
-mod team;
 #[cfg(test)]
 mod tests;
 mod zone;

@@ -1,9 +1,9 @@
 //! The oracle: who holds which frame.
 
 use super::job::{Job, Measured, Overlap};
-use super::team::{Member, team};
 use super::zone::below;
 use super::{FrameSubject, HUGE};
+use crate::interleaved::{Member, team};
 use crate::kernel::Random;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 

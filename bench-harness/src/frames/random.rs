@@ -1,10 +1,9 @@
 //! Random order, and a zone with holes.
 
 use super::FrameSubject;
-use super::bulk::per_call;
 use super::job::{Job, Measured};
-use super::team::{Member, team};
 use super::zone::{Pot, fill, get, put};
+use crate::interleaved::{Member, per_call, team};
 use crate::kernel::Random;
 
 /// All blocks are taken, shuffled and dealt out anew. Each thread then gives half of its blocks

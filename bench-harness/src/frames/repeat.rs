@@ -1,10 +1,9 @@
 //! One block over and over.
 
 use super::FrameSubject;
-use super::bulk::per_call;
 use super::job::{Job, Measured};
-use super::team::team;
 use super::zone::{Held, get, put};
+use crate::interleaved::{per_call, team};
 use std::hint::black_box;
 
 /// Each thread holds its share of half the zone, then takes and gives back one block at a time.

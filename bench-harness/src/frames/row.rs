@@ -1,6 +1,7 @@
 //! What is told of one allocator in one workload.
 
 use super::job::{Map, Overlap, Workload};
+use crate::interleaved::Time;
 use crate::results::{Interval, LatencyBand};
 use crate::subject::Description;
 use serde::{Deserialize, Serialize};
@@ -26,22 +27,6 @@ pub(crate) struct Row {
     pub(crate) latency: Vec<Latency>,
     pub(crate) fragment: Option<Fragment>,
     pub(crate) overlap: Option<Overlap>,
-}
-
-/// Nanoseconds of one kind of call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Time {
-    /// `get`, `put` or `pair`.
-    pub(crate) call: String,
-    /// As each thread has it, one value a pair, in order of running.
-    pub(crate) samples: Vec<f64>,
-    pub(crate) median: f64,
-    /// Throughput over the base's in the same pair.
-    pub(crate) to_base: Option<Interval>,
-    /// Throughput over that of one thread in the same pair.
-    pub(crate) scaling: Option<Interval>,
-    /// `scaling` over that of the thread-private arrays in the same pair.
-    pub(crate) to_control: Option<Interval>,
 }
 
 /// Single calls: medians over the runs.

@@ -1,15 +1,12 @@
 //! Which jobs, in which order, and what they say together.
 
-mod timed;
-
 use super::job::{Job, Measured, NO_ORDER, Workload};
 use super::row::{Fragment, Latency, Row};
 use super::{Entry, HUGE, SCHEMA};
-use crate::error::{Failure, Result};
-use crate::results::statistics::median;
-use crate::results::{Header, Interval};
+use crate::error::Result;
+use crate::interleaved::{self, Timings, Wanted, choose, interleave, median_band, profile, ratios};
+use crate::results::{Header, Interval, LatencyBand};
 use crate::run::{Progress, header};
-use crate::subject::Description;
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -33,20 +30,20 @@ pub(crate) struct Options {
     pub(crate) command: String,
 }
 
-/// An allocator with its place in the comparison.
-#[derive(Clone, Debug)]
-struct Arm {
-    entry: Entry,
-    description: Description,
-    a_a: bool,
-}
+type Arm = interleaved::Arm<Entry>;
 
 /// The control's name.
 const CONTROL: &str = "private-arrays";
 
 /// Runs every workload on every allocator.
 pub(crate) fn run(entries: &[Entry], options: &Options) -> Result<(Header, Vec<Row>)> {
-    let arms = arms(entries, options)?;
+    let wanted = Wanted {
+        what: "frame allocator",
+        subjects: &options.subjects,
+        versus: options.versus.as_deref(),
+        control: CONTROL,
+    };
+    let arms = choose(entries, &wanted)?;
     let mut header = header(options.command.clone(), Vec::new());
     header.schema = SCHEMA.into();
     header.provenance.push(("seed".into(), options.seed.to_string()));
@@ -71,38 +68,6 @@ pub(crate) fn run(entries: &[Entry], options: &Options) -> Result<(Header, Vec<R
     }
     progress.finish();
     Ok((header, rows))
-}
-
-fn profile() -> &'static str {
-    if cfg!(debug_assertions) { "debug" } else { "optimised" }
-}
-
-/// The allocators in order: the base, the others, the base again, the control.
-fn arms(entries: &[Entry], options: &Options) -> Result<Vec<Arm>> {
-    let arm = |entry: &Entry| Arm { entry: *entry, description: (entry.describe)(), a_a: false };
-    let all: Vec<Arm> = entries.iter().map(arm).collect();
-    let names = || all.iter().map(|arm| arm.description.name.as_str()).collect::<Vec<_>>();
-    let find = |name: &String| {
-        let found = all.iter().find(|arm| arm.description.name == *name).cloned();
-        found.ok_or_else(|| {
-            let known = names().join(", ");
-            Failure::input(format!("no frame allocator is called {name}; there are {known}"))
-        })
-    };
-    let mut chosen = match options.subjects.as_slice() {
-        [] => all.clone(),
-        names => names.iter().map(find).collect::<Result<_>>()?,
-    };
-    let base = match &options.versus {
-        Some(name) => find(name)?,
-        None => chosen[0].clone(),
-    };
-    chosen.retain(|arm| arm.description.name != base.description.name);
-    chosen.retain(|arm| arm.description.name != CONTROL);
-    chosen.insert(0, base.clone());
-    chosen.push(Arm { a_a: true, ..base });
-    chosen.extend(all.iter().find(|arm| arm.description.name == CONTROL).cloned());
-    Ok(chosen)
 }
 
 /// The jobs of one workload at one order.
@@ -189,31 +154,45 @@ impl Jobs<'_> {
         rows
     }
 
-    /// What `pick` takes from each arm's runs, interleaved; an arm that failed once runs no more.
+    /// What `pick` takes from each arm's runs.
     fn runs<T>(
         &self,
         threads: usize,
         pick: impl Fn(Measured) -> Option<T>,
     ) -> Vec<Result<Vec<T>, String>> {
-        let mut found: Vec<_> = self.arms.iter().map(|_| Ok(Vec::new())).collect();
-        for run in 0..self.options.pairs {
-            for place in turns(self.arms.len(), run) {
-                let arm = &self.arms[place];
-                if let Ok(runs) = &mut found[place] {
-                    match (arm.entry.enter)(&self.job(threads, run)) {
-                        Ok(measured) => runs.extend(pick(measured)),
-                        Err(how) => found[place] = Err(how),
-                    }
+        let found = interleave(self.arms.len(), self.options.pairs, |place, run| {
+            (self.arms[place].entry.enter)(&self.job(threads, run)).map(&pick)
+        });
+        found.into_iter().map(|runs| Ok(runs?.into_iter().flatten().collect())).collect()
+    }
+
+    /// Every pair of every arm at every number of threads.
+    fn timed(&self) -> Vec<Row> {
+        let control = self.arms.iter().position(|arm| arm.is(CONTROL));
+        let Options { threads, pairs, .. } = self.options;
+        let timings =
+            Timings::of(self.arms.len(), control, threads, *pairs, |place, n, pair| match (self
+                .arms[place]
+                .entry
+                .enter)(
+                &self.job(n, pair),
+            )? {
+                Measured::Time { nanos } => Ok(nanos),
+                _ => Ok(Vec::new()),
+            });
+        let mut rows = Vec::new();
+        for &threads in threads {
+            for (place, arm) in self.arms.iter().enumerate() {
+                let mut row = self.row(arm, threads);
+                match timings.times(place, threads) {
+                    Ok(times) => row.times = times,
+                    Err(how) => put_down(&mut row, how),
                 }
+                rows.push(row);
             }
         }
-        found
+        rows
     }
-}
-
-/// The order of the arms in a run: forwards and backwards by turns.
-fn turns(arms: usize, run: usize) -> Vec<usize> {
-    if run.is_multiple_of(2) { (0..arms).collect() } else { (0..arms).rev().collect() }
 }
 
 fn empty_row(workload: Workload, order: u8, threads: usize, frames: usize, arm: &Arm) -> Row {
@@ -239,22 +218,18 @@ fn put_down(row: &mut Row, how: String) {
     if how.starts_with(NO_ORDER) { row.absent = Some(how) } else { row.failed = Some(how) }
 }
 
-type Bands = (Vec<crate::results::LatencyBand>, f64);
+type Bands = (Vec<LatencyBand>, f64);
 
 /// The medians of one kind of call.
 fn latency(runs: &[Bands], base: &[Bands], kind: usize) -> Option<Latency> {
-    let of = |figure: fn(&crate::results::LatencyBand) -> f64| {
-        median(runs.iter().filter_map(|(bands, _)| bands.get(kind).map(figure)).collect())
-    };
-    let mut band = runs.first()?.0.get(kind)?.clone();
-    band.samples *= runs.len() as u64;
-    (band.p50, band.p99) = (of(|band| band.p50)?, of(|band| band.p99)?);
-    (band.p999, band.max) = (of(|band| band.p999)?, of(|band| band.max)?);
-    let ratios = runs.iter().zip(base).filter_map(|((own, _), (base, _))| {
-        let ratio = own.get(kind)?.p999 / base.get(kind)?.p999;
-        ratio.is_finite().then_some(ratio)
-    });
-    Some(Latency { band, timer_ns: runs.first()?.1, p999_to_base: Interval::of(ratios.collect()) })
+    let of = |(bands, _): &'_ Bands| bands.get(kind).map(|band| band.p999);
+    let tails = |runs: &[Bands]| runs.iter().filter_map(of).collect::<Vec<_>>();
+    let ratios = ratios(&tails(runs), &tails(base)).into_iter().filter(|ratio| ratio.is_finite());
+    Some(Latency {
+        band: median_band(runs.iter().filter_map(|(bands, _)| bands.get(kind)))?,
+        timer_ns: runs.first()?.1,
+        p999_to_base: Interval::of(ratios.collect()),
+    })
 }
 
 /// Every pair of orders on every allocator, with as many threads as there are at most.

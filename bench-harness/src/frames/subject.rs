@@ -1,6 +1,7 @@
 //! What a frame allocator implements to be measured.
 
 use super::job::{Job, Measured};
+use crate::interleaved::Contender;
 use crate::subject::Description;
 
 /// A frame allocator under measurement.
@@ -102,6 +103,12 @@ pub struct Entry {
     pub describe: fn() -> Description,
     /// Runs a job on fresh allocators of the type.
     pub enter: fn(&Job) -> Result<Measured, String>,
+}
+
+impl Contender for Entry {
+    fn description(&self) -> Description {
+        (self.describe)()
+    }
 }
 
 impl Entry {

@@ -2,8 +2,9 @@
 
 use super::job::Workload;
 use super::row::Row;
-use crate::results::{Header, Interval, words};
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use crate::interleaved::{self as grid, Time, fresh, interval};
+use crate::results::{Header, words};
+use comfy_table::Table;
 use std::fmt::Write;
 
 /// All tables.
@@ -38,31 +39,6 @@ fn zone(frames: usize) -> String {
     words::bytes(frames as u64 * 4096)
 }
 
-/// An interval, or its median alone.
-fn interval(value: Option<&Interval>) -> String {
-    words::or_absent(value, |value| match (value.low, value.high) {
-        (Some(low), Some(high)) => {
-            format!("{} [{}–{}]", words::ratio(value.median), words::ratio(low), words::ratio(high))
-        }
-        _ => words::ratio(value.median),
-    })
-}
-
-fn fresh(heads: Vec<String>) -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Disabled);
-    table.style_mut().row_separator = comfy_table::LineStyle::none();
-    table.set_header(cells("allocator".into(), heads));
-    table
-}
-
-fn cells(label: String, values: Vec<String>) -> Vec<Cell> {
-    let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
-    std::iter::once(Cell::new(label)).chain(values.into_iter().map(right)).collect()
-}
-
 /// Adds a row with what `values` says, or with why there is nothing.
 fn add(table: &mut Table, row: &Row, values: impl FnOnce() -> Vec<String>) {
     let why = row.failed.as_ref().map(|_| "FAILED").or(row.absent.as_ref().map(|_| words::ABSENT));
@@ -71,7 +47,7 @@ fn add(table: &mut Table, row: &Row, values: impl FnOnce() -> Vec<String>) {
         Some(why) => vec![threads, why.to_owned()],
         None => std::iter::once(threads).chain(values()).collect(),
     };
-    table.add_row(cells(row.label(), values));
+    grid::add(table, row.label(), values);
 }
 
 fn timed(rows: &[Row]) -> Table {
@@ -89,7 +65,7 @@ fn timed(rows: &[Row]) -> Table {
     let mut table = fresh(heads);
     for row in rows {
         add(&mut table, row, || {
-            let each = |time: &super::row::Time| {
+            let each = |time: &Time| {
                 [
                     words::nanos(time.median),
                     interval(time.to_base.as_ref()),

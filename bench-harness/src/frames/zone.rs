@@ -2,7 +2,7 @@
 
 use super::FrameSubject;
 use super::job::Job;
-use super::team::Member;
+use crate::interleaved::Member;
 use crate::kernel::Random;
 use std::sync::{Mutex, PoisonError};
 

@@ -16,15 +16,22 @@ use tempfile::NamedTempFile;
 ///
 /// [`Failure::input`] naming the file, where its folder cannot be written.
 pub fn write(path: &Path, header: &Header, rows: &[Row]) -> Result<()> {
-    write_whole(path, |out| {
-        serde_json::to_writer(&mut *out, header)?;
-        out.write_all(b"\n")?;
-        for row in rows {
-            serde_json::to_writer(&mut *out, row)?;
-            out.write_all(b"\n")?;
-        }
-        Ok(())
-    })
+    write_whole(path, |out| lines(out, header, rows))
+}
+
+/// A header and rows of any kind, a line each.
+pub(crate) fn lines<R: serde::Serialize>(
+    to: &mut dyn Write,
+    header: &Header,
+    rows: &[R],
+) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *to, header)?;
+    to.write_all(b"\n")?;
+    for row in rows {
+        serde_json::to_writer(&mut *to, row)?;
+        to.write_all(b"\n")?;
+    }
+    Ok(())
 }
 
 /// Writes any file whole or not at all: `fill` writes to a temporary file beside `path`, which

@@ -1,7 +1,8 @@
 //! From what children counted to scaling, ratios and gates.
 
 use super::job::{Measured, Round};
-use super::row::{Count, Gate, Verdict};
+use super::row::{Count, Gate};
+use crate::interleaved::{Bound, Verdict};
 use crate::results::Interval;
 use crate::results::statistics::median;
 
@@ -45,7 +46,10 @@ pub(super) fn gates(threads: &[usize], all: &[Measured], noise: f64) -> Vec<Gate
     let (Some(one), Some(two)) = (place(1), place(2)) else { return Vec::new() };
     let gate = |name: String, of: Of<'_>, again: Of<'_>, least| {
         let (ratio, a_a) = (interval(all, of), interval(all, again));
-        let verdict = Verdict::of(ratio.as_ref(), a_a.as_ref(), least, noise);
+        // Two thirds of what a gate allows, as with kernels.
+        let allowed = noise * (1.0 - least) * 2.0 / 3.0;
+        let bound = Bound::AtLeast(least);
+        let verdict = Verdict::beside(ratio.as_ref(), a_a.as_ref(), allowed, bound);
         Gate { name, ratio, a_a, least, verdict }
     };
     let scaling = |arm: &[f64]| arm[two] / arm[one];

@@ -1,6 +1,7 @@
 //! What is told of one subject under one load.
 
 use super::Load;
+use crate::interleaved::Verdict;
 use crate::results::{Interval, Mode};
 use crate::subject::Description;
 use serde::{Deserialize, Serialize};
@@ -43,53 +44,6 @@ pub(crate) struct Gate {
     pub(crate) verdict: Verdict,
 }
 
-/// What follows from a gate's intervals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Verdict {
-    /// The whole interval is at or above the least value.
-    Pass,
-    /// The whole interval is below.
-    Fail,
-    /// The interval lies on both sides, or the control against itself strays: to be run again.
-    Open,
-    /// There is no interval.
-    Unknown,
-}
-
-impl Verdict {
-    /// `noise` multiplies how far the control may stray from itself: two thirds of what a gate
-    /// allows, as with kernels.
-    pub(super) fn of(
-        ratio: Option<&Interval>,
-        a_a: Option<&Interval>,
-        least: f64,
-        noise: f64,
-    ) -> Self {
-        let ends = |interval: &Interval| interval.low.zip(interval.high);
-        let (Some((low, high)), Some((a, b))) = (ratio.and_then(ends), a_a.and_then(ends)) else {
-            return Self::Unknown;
-        };
-        let noise = noise * (1.0 - least) * 2.0 / 3.0;
-        match () {
-            () if a < 1.0 - noise || b > 1.0 + noise => Self::Open,
-            () if low >= least => Self::Pass,
-            () if high < least => Self::Fail,
-            () => Self::Open,
-        }
-    }
-
-    /// In a word.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "FAIL",
-            Self::Open => "open: again",
-            Self::Unknown => "n/a",
-        }
-    }
-}
-
 impl Row {
     /// The subject's name, with its mode where that is not the usual one.
     pub(super) fn label(&self) -> String {
@@ -125,17 +79,6 @@ mod tests {
 
     fn interval(low: f64, high: f64) -> Interval {
         Interval { median: f64::midpoint(low, high), low: Some(low), high: Some(high), pairs: 9 }
-    }
-
-    #[test]
-    fn a_whole_interval_decides_and_a_noisy_control_does_not() {
-        let (quiet, noisy) = (interval(0.97, 1.03), interval(0.96, 1.01));
-        let of = |low, high| Verdict::of(Some(&interval(low, high)), Some(&quiet), 0.95, 1.0);
-        assert_eq!(of(0.95, 1.2), Verdict::Pass);
-        assert_eq!(of(0.94, 1.2), Verdict::Open);
-        assert_eq!(of(0.5, 0.94), Verdict::Fail);
-        assert_eq!(Verdict::of(Some(&interval(1.0, 1.1)), Some(&noisy), 0.95, 1.0), Verdict::Open);
-        assert_eq!(Verdict::of(None, Some(&quiet), 0.95, 1.0), Verdict::Unknown);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The tables on the terminal: one a load.
 
 use super::Load;
-use super::row::{Count, Row, Verdict};
+use super::row::{Count, Row};
+use crate::interleaved::Verdict;
 use crate::results::{Header, Interval, words::or_absent};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use std::fmt::Write;

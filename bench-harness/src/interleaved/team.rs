@@ -42,26 +42,26 @@ impl Gate {
 
 /// One thread of a job.
 #[derive(Debug)]
-pub(super) struct Member<'a> {
+pub(crate) struct Member<'a> {
     /// Its number, from 0.
-    pub(super) index: usize,
+    pub(crate) index: usize,
     gate: &'a Gate,
 }
 
 impl Member<'_> {
     /// Waits for the others. One of them gets true.
-    pub(super) fn meet(&self) -> bool {
+    pub(crate) fn meet(&self) -> bool {
         self.gate.wait()
     }
 
     /// Whether a thread is gone for good, so that nobody should wait for what it does.
-    pub(super) fn deserted(&self) -> bool {
+    pub(crate) fn deserted(&self) -> bool {
         // Relaxed: nothing is read that that thread wrote.
         self.gate.broken.load(Ordering::Relaxed)
     }
 
     /// Does `work` at the same time as the others; the nanoseconds that it took here.
-    pub(super) fn window(&self, work: impl FnOnce()) -> u64 {
+    pub(crate) fn window(&self, work: impl FnOnce()) -> u64 {
         self.gate.wait();
         let start = Instant::now();
         work();
@@ -71,7 +71,7 @@ impl Member<'_> {
     }
 
     /// Has one thread do `work` while the others wait.
-    pub(super) fn alone(&self, work: impl FnOnce()) {
+    pub(crate) fn alone(&self, work: impl FnOnce()) {
         self.gate.wait();
         if self.index == 0 {
             work();
@@ -85,7 +85,7 @@ impl Member<'_> {
 /// # Errors
 ///
 /// What the first panic said: the allocator under measurement gave up.
-pub(super) fn team<T: Send>(
+pub(crate) fn team<T: Send>(
     threads: usize,
     work: impl Fn(&Member<'_>) -> T + Sync,
 ) -> Result<Vec<T>, String> {

@@ -1,0 +1,26 @@
+//! Allocators that take turns in this process.
+//!
+//! What touches no memory of the system's, or only what the harness gives it, needs no child of its
+//! own. Every job builds a fresh allocator, and the arms take turns, so that all of them see the
+//! same drift of the machine:
+//!
+//! ```text
+//! pair 1:  A  B  A'  control │ pair 2:  control  A'  B  A │ ...
+//!          └──┴── ratio      │ A' is A once more: the noise
+//! ```
+//!
+//! What is measured is each command's own.
+
+mod arms;
+mod gate;
+mod grid;
+mod team;
+mod ticks;
+mod times;
+
+pub(crate) use arms::{Arm, Contender, Wanted, choose, interleave, profile};
+pub(crate) use gate::{Bound, Verdict};
+pub(crate) use grid::{add, fresh, interval};
+pub(crate) use team::{Member, team};
+pub(crate) use ticks::{Ticks, median_band};
+pub(crate) use times::{Phase, Time, Timings, per_call, ratios};
