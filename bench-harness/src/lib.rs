@@ -7,7 +7,8 @@
 //! - [`script`]: a trace made ready for replay; [`child`]: the process that replays it.
 //! - kernel: workloads written in Rust, for times that a replay's overhead would hide.
 //! - scaling: what threads that share nothing cost one another.
-//! - [`frames`]: frame allocators, which have workloads of their own.
+//! - interleaved: allocators that take turns in one process, for [`frames`], allocators of page
+//!   frames, [`regions`], allocators of blocks over a given region, and [`pools`] of equal blocks.
 //! - [`run`]: the parent: which children, in which order, and what they say.
 //! - [`check`]: the judge of a checked replay.
 //! - [`results`]: rows with a versioned schema; [`report`]: the page made from them.
@@ -24,7 +25,9 @@ mod interleaved;
 mod kernel;
 mod main_macro;
 mod memory;
+pub mod pools;
 pub mod record;
+pub mod regions;
 pub mod report;
 pub mod results;
 pub mod run;
@@ -34,5 +37,5 @@ mod shared;
 pub mod subject;
 pub mod trace;
 
-pub use cli::{command, command_with_frames};
+pub use cli::{Linked, command, command_with};
 pub use record::Recorder;

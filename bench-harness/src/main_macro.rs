@@ -7,7 +7,10 @@
 /// type and a name: `main!("my-alloc", MyAlloc, MyAlloc::new())`. A type that implements
 /// [`Subject`](crate::subject::Subject), with hooks, is given as
 /// `main!(subject MyAlloc, MyAlloc::new())`, and one that implements
-/// [`FrameSubject`](crate::frames::FrameSubject) as `main!(frames MyFrames)`. Without arguments the subjects are those that
+/// [`FrameSubject`](crate::frames::FrameSubject) as `main!(frames MyFrames)`, a
+/// [`RegionSubject`](crate::regions::RegionSubject) as `main!(regions MyRegion)`, a
+/// [`PoolSubject`](crate::pools::PoolSubject) as `main!(pools MyPool)`, or `main!(shared pools MyPool)`
+/// where threads may share it. Without arguments the subjects are those that
 /// strata-bench itself links.
 ///
 /// The executable's global allocator is the harness's own heap, never the subject, so that what is
@@ -40,17 +43,31 @@ macro_rules! main {
         }
     };
     (frames $type:ty) => {
+        $crate::main!(@with frames $type);
+    };
+    (regions $type:ty) => {
+        $crate::main!(@with regions $type);
+    };
+    (pools $type:ty) => {
+        $crate::main!(@with pools $type);
+    };
+    (shared pools $type:ty) => {
+        $crate::main!(@entry pools, $crate::pools::Entry::shared::<$type>());
+    };
+    (@with $kind:ident $type:ty) => {
+        $crate::main!(@entry $kind, $crate::$kind::Entry::of::<$type>());
+    };
+    (@entry $kind:ident, $entry:expr) => {
         #[global_allocator]
         static HARNESS_HEAP: $crate::heap::HarnessHeap = $crate::heap::HarnessHeap::new();
 
         fn main() -> ::std::process::ExitCode {
-            let mut frames = $crate::frames::linked();
-            frames.push($crate::frames::Entry::of::<$type>());
-            $crate::command_with_frames(
-                &$crate::subject::linked(),
+            let mut linked = $crate::Linked::new(
+                $crate::subject::linked(),
                 $crate::results::Mode::Explicit,
-                &frames,
-            )
+            );
+            linked.$kind.push($entry);
+            $crate::command_with(&linked)
         }
     };
     (subject $type:ty, $value:expr) => {

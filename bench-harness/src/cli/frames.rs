@@ -1,8 +1,8 @@
 //! `strata-bench frames`.
 
-use super::rows::deliver;
+use super::rows::{deliver, make_folder};
 use super::run::command_line;
-use crate::error::{Context, Failure, Result};
+use crate::error::{Failure, Result};
 use crate::frames::{Entry, Options, Row, Workload, run, svg, text};
 use crate::results::jsonl;
 use std::path::{Path, PathBuf};
@@ -58,7 +58,7 @@ pub(super) struct Args {
     out: Option<PathBuf>,
 }
 
-fn threads(word: &str) -> std::result::Result<usize, String> {
+pub(super) fn threads(word: &str) -> std::result::Result<usize, String> {
     match word.parse() {
         Ok(count @ 1..=128) => Ok(count),
         _ => Err("give a number of threads from 1 to 128".into()),
@@ -66,10 +66,7 @@ fn threads(word: &str) -> std::result::Result<usize, String> {
 }
 
 pub(super) fn main(args: &Args, entries: &[Entry]) -> Result<ExitCode> {
-    if let Some(folder) = &args.maps {
-        let what = || format!("cannot make the folder {}", folder.display());
-        std::fs::create_dir_all(folder).context(what)?;
-    }
+    make_folder(args.maps.as_deref())?;
     let options = Options {
         workloads: if args.workloads.is_empty() {
             clap::ValueEnum::value_variants().to_vec()
@@ -105,7 +102,7 @@ pub(super) fn main(args: &Args, entries: &[Entry]) -> Result<ExitCode> {
 fn draw(folder: &Path, rows: &[Row]) -> Result<()> {
     for row in rows {
         for map in row.fragment.iter().flat_map(|found| &found.maps) {
-            let (name, order, threads) = (&row.subject.name, row.order, row.threads);
+            let (name, order, threads) = (&row.of.subject.name, row.order, row.threads);
             let file = format!("{name}-order{order}-threads{threads}-round{}.svg", map.round);
             let picture = svg(row, map.round, &map.used);
             jsonl::write_whole(&folder.join(file), |to| to.write_all(picture.as_bytes()))?;
@@ -121,7 +118,7 @@ fn ended(rows: &[Row]) -> Result<ExitCode> {
             eprintln!("{fault}");
         }
     }
-    let failed = rows.iter().filter(|row| row.failed.is_some()).count();
+    let failed = rows.iter().filter(|row| row.of.failed.is_some()).count();
     if failed > 0 {
         return Err(Failure::subject(format!("{failed} row(s) failed; see above")));
     }

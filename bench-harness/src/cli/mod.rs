@@ -4,6 +4,8 @@ mod compare;
 mod files;
 mod footprint;
 mod frames;
+mod pools;
+mod regions;
 mod replay;
 mod rows;
 mod run;
@@ -11,6 +13,7 @@ mod scaling;
 
 use crate::child::channel::UNUSABLE;
 use crate::error::Result;
+use crate::interleaved::SIDE;
 use crate::results::Mode;
 use crate::run::{ASK, Answer, CHILD};
 use crate::subject::Entry;
@@ -38,6 +41,10 @@ enum Command {
     Scaling(scaling::Args),
     /// Measure frame allocators: time, scaling, whole huge frames, and frames handed out twice.
     Frames(frames::Args),
+    /// Measure allocators over a fixed region: what of it can be used, time, and compaction.
+    Regions(regions::Args),
+    /// Measure pools of equal blocks: pairs, threads, and what is kept when nothing is in use.
+    Pools(pools::Args),
     /// Replay one workload on one subject.
     Replay(replay::Args),
     /// Draw the heap of one subject at one place of a workload, as SVG.
@@ -56,21 +63,41 @@ enum Command {
     Workloads,
 }
 
-/// The whole command, with the subjects that the executable links; for [`main!`](crate::main).
-pub fn command(subjects: &[Entry], mode: Mode) -> ExitCode {
-    command_with_frames(subjects, mode, &crate::frames::linked())
+/// What an executable links, by the commands that measure it.
+#[derive(Clone)]
+pub struct Linked {
+    /// Of `run` and its like.
+    pub subjects: Vec<Entry>,
+    /// How those are called.
+    pub mode: Mode,
+    /// Of `frames`.
+    pub frames: Vec<crate::frames::Entry>,
+    /// Of `regions`.
+    pub regions: Vec<crate::regions::Entry>,
+    /// Of `pools`.
+    pub pools: Vec<crate::pools::Entry>,
 }
 
-/// [`command`], with the frame allocators that `frames` measures.
-pub fn command_with_frames(
-    subjects: &[Entry],
-    mode: Mode,
-    frame_subjects: &[crate::frames::Entry],
-) -> ExitCode {
+impl Linked {
+    /// These subjects, and all that strata-bench itself links of the others.
+    pub fn new(subjects: Vec<Entry>, mode: Mode) -> Self {
+        let (frames, regions) = (crate::frames::linked(), crate::regions::linked());
+        Self { subjects, mode, frames, regions, pools: crate::pools::linked() }
+    }
+}
+
+/// The whole command, with the subjects that the executable links; for [`main!`](crate::main).
+pub fn command(subjects: &[Entry], mode: Mode) -> ExitCode {
+    command_with(&Linked::new(subjects.to_vec(), mode))
+}
+
+/// [`command`], with everything that the executable links.
+pub fn command_with(linked: &Linked) -> ExitCode {
     let mut words = std::env::args().skip(1);
     match words.next().as_deref() {
-        Some(ASK) => return answer(subjects, mode),
-        Some(CHILD) => return child(subjects, &words.next().unwrap_or_default()),
+        Some(ASK) => return answer(&linked.subjects, linked.mode),
+        Some(CHILD) => return child(&linked.subjects, &words.next().unwrap_or_default()),
+        Some(SIDE) => return side(linked, words),
         _ => {}
     }
     let words = match Words::try_parse() {
@@ -84,7 +111,9 @@ pub fn command_with_frames(
         Command::Record(args) => crate::record::main(args),
         Command::Footprint(args) => footprint::main(&args),
         Command::Scaling(args) => scaling::main(&args),
-        Command::Frames(args) => frames::main(&args, frame_subjects),
+        Command::Frames(args) => frames::main(&args, &linked.frames),
+        Command::Pools(args) => pools::main(&args, &linked.pools),
+        Command::Regions(args) => regions::main(&args, &linked.regions),
         Command::Convert(args) => files::convert_main(&args),
         Command::Replay(args) => replay::main(&args),
         Command::Map(args) => replay::map_main(&args),
@@ -98,6 +127,17 @@ pub fn command_with_frames(
         eprintln!("strata-bench: {failure}");
         failure.exit_code()
     })
+}
+
+/// A job of another process of the same run.
+fn side(linked: &Linked, mut words: impl Iterator<Item = String>) -> ExitCode {
+    let mut word = || words.next().unwrap_or_default();
+    let (command, name, job) = (word(), word(), word());
+    match command.as_str() {
+        crate::regions::COMMAND => crate::regions::side(&linked.regions, &name, &job),
+        crate::pools::COMMAND => crate::pools::side(&linked.pools, &name, &job),
+        _ => ExitCode::from(2),
+    }
 }
 
 /// Prints help where it was asked for or no word was given, else one line on the word at fault.

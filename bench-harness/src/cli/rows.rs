@@ -1,10 +1,11 @@
 //! What every command that measures does with its rows.
 
 use super::show;
-use crate::error::Result;
+use crate::error::{Context, Failure, Result};
 use crate::results::{Header, jsonl};
 use serde::Serialize;
 use std::path::Path;
+use std::process::ExitCode;
 
 /// Writes the rows to the file where one is named, and shows them: as lines, or as `text` says.
 pub(super) fn deliver<R: Serialize>(
@@ -23,4 +24,36 @@ pub(super) fn deliver<R: Serialize>(
         return Ok(());
     }
     show(&text())
+}
+
+/// Makes the folder that pictures are written to, where one is named.
+pub(super) fn make_folder(folder: Option<&Path>) -> Result<()> {
+    let Some(folder) = folder else { return Ok(()) };
+    std::fs::create_dir_all(folder)
+        .context(|| format!("cannot make the folder {}", folder.display()))
+}
+
+/// What a command found against its allocators.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// Those that crashed or corrupted memory.
+    pub(super) faults: Vec<String>,
+    /// Gates that fail.
+    pub(super) missed: Vec<String>,
+    /// Whether gates matter.
+    pub(super) gate: bool,
+}
+
+/// How a command ends: a fault tells first, then, where asked for, a gate that fails.
+pub(super) fn ended(ended: Ended) -> Result<ExitCode> {
+    let told = |lines: &[String]| lines.iter().for_each(|line| eprintln!("{line}"));
+    if !ended.faults.is_empty() {
+        told(&ended.faults);
+        return Err(Failure::subject(format!("{} row(s) failed; see above", ended.faults.len())));
+    }
+    if ended.gate && !ended.missed.is_empty() {
+        told(&ended.missed);
+        return Err(Failure::regression(format!("{} gate(s) missed", ended.missed.len())));
+    }
+    Ok(ExitCode::SUCCESS)
 }

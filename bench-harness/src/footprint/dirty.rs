@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::io;
 
 /// Private dirty bytes of this process.
-pub(super) fn private_dirty() -> io::Result<u64> {
+pub(crate) fn private_dirty() -> io::Result<u64> {
     let mut text = [0_u8; 2048];
     let length = read(c"/proc/self/smaps_rollup", &mut text)?;
     of_rollup(&text[..length])

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 /// The system's page in bytes.
-pub(super) fn page_bytes() -> usize {
+pub(crate) fn page_bytes() -> usize {
     // SAFETY: `sysconf` reads a constant of the system.
     let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     usize::try_from(bytes).unwrap_or(4096)
@@ -36,7 +36,7 @@ pub(super) fn under(blocks: &[Block], pages: &mut [u64]) -> usize {
 }
 
 /// Takes the pages of `taken` out of `pages`, both in order; how many are left, at the front.
-pub(super) fn without(pages: &mut [u64], taken: &[u64]) -> usize {
+pub(crate) fn without(pages: &mut [u64], taken: &[u64]) -> usize {
     let (mut kept, mut next) = (0, 0);
     for index in 0..pages.len() {
         while next < taken.len() && taken[next] < pages[index] {
@@ -52,7 +52,7 @@ pub(super) fn without(pages: &mut [u64], taken: &[u64]) -> usize {
 
 /// How many of these pages, in order, have neither a frame nor a place in swap: given back, or
 /// their addresses with them.
-pub(super) fn gone(pages: &[u64]) -> io::Result<usize> {
+pub(crate) fn gone(pages: &[u64]) -> io::Result<usize> {
     const HELD: u64 = 3 << 62;
     const AT_ONCE: usize = 512;
     let file = std::fs::File::open("/proc/self/pagemap")?;

@@ -34,7 +34,7 @@ mod tests;
 mod zone;
 
 pub use calibration::{LockedBitmap, PrivateArrays};
-#[cfg(all(test, feature = "buddy_system_allocator"))]
+#[cfg(feature = "buddy_system_allocator")]
 pub(crate) use peers::BUDDY_VERSION;
 #[cfg(feature = "buddy_system_allocator")]
 pub use peers::Buddy;

@@ -9,7 +9,7 @@ mod page_frame;
 
 #[cfg(feature = "buddy_system_allocator")]
 pub use buddy::Buddy;
-#[cfg(all(test, feature = "buddy_system_allocator"))]
+#[cfg(feature = "buddy_system_allocator")]
 pub(crate) use buddy::VERSION as BUDDY_VERSION;
 #[cfg(feature = "strata-page-frame")]
 pub use page_frame::StrataPageFrame;

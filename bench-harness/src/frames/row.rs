@@ -1,9 +1,8 @@
 //! What is told of one allocator in one workload.
 
 use super::job::{Map, Overlap, Workload};
-use crate::interleaved::Time;
+use crate::interleaved::{Standing, Time};
 use crate::results::{Interval, LatencyBand};
-use crate::subject::Description;
 use serde::{Deserialize, Serialize};
 
 /// A line of the results.
@@ -16,13 +15,8 @@ pub(crate) struct Row {
     pub(crate) threads: usize,
     /// Frames of the zone.
     pub(crate) frames: usize,
-    pub(crate) subject: Description,
-    /// Marks the base once more: what the machine's noise alone gives.
-    pub(crate) a_a: bool,
-    /// Why the allocator cannot do this at all.
-    pub(crate) absent: Option<String>,
-    /// How it failed, where it did.
-    pub(crate) failed: Option<String>,
+    #[serde(flatten)]
+    pub(crate) of: Standing,
     pub(crate) times: Vec<Time>,
     pub(crate) latency: Vec<Latency>,
     pub(crate) fragment: Option<Fragment>,
@@ -52,19 +46,13 @@ pub(crate) struct Fragment {
 }
 
 impl Row {
-    /// The name in tables.
-    pub(crate) fn label(&self) -> String {
-        let again = if self.a_a { " (A/A)" } else { "" };
-        format!("{}{again}", self.subject.name)
-    }
-
     /// What is wrong with the allocator, in words; nothing of what is only absent.
     pub(crate) fn fault(&self) -> Option<String> {
         let place = match self.other {
             Some(other) => format!("orders {} and {other}", self.order),
             None => format!("order {}", self.order),
         };
-        let what = match (&self.failed, &self.overlap) {
+        let what = match (&self.of.failed, &self.overlap) {
             (Some(how), _) => how.clone(),
             (None, Some(found)) if !found.exact() => {
                 let mut words = Vec::new();
@@ -87,6 +75,6 @@ impl Row {
             }
             _ => return None,
         };
-        Some(format!("{} on {}, {place}: {what}", self.label(), self.workload.name()))
+        Some(format!("{} on {}, {place}: {what}", self.of.label(), self.workload.name()))
     }
 }

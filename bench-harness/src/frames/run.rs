@@ -4,7 +4,9 @@ use super::job::{Job, Measured, NO_ORDER, Workload};
 use super::row::{Fragment, Latency, Row};
 use super::{Entry, HUGE, SCHEMA};
 use crate::error::Result;
-use crate::interleaved::{self, Timings, Wanted, choose, interleave, median_band, profile, ratios};
+use crate::interleaved::{
+    self, Standing, Timings, Wanted, choose, interleave, median_band, profile, ratios,
+};
 use crate::results::{Header, Interval, LatencyBand};
 use crate::run::{Progress, header};
 
@@ -110,7 +112,7 @@ impl Jobs<'_> {
             for (arm, runs) in self.arms.iter().zip(runs) {
                 let mut row = self.row(arm, threads);
                 match runs {
-                    Err(how) => put_down(&mut row, how),
+                    Err(how) => row.of.put_down(how, NO_ORDER),
                     Ok(runs) => {
                         row.latency =
                             (0..2).filter_map(|kind| latency(&runs, &base, kind)).collect();
@@ -139,7 +141,7 @@ impl Jobs<'_> {
                 }
                 let mut row = self.row(arm, threads);
                 match runs {
-                    Err(how) => put_down(&mut row, how),
+                    Err(how) => row.of.put_down(how, NO_ORDER),
                     Ok(mut runs) => {
                         let end = |run: &Fragment| run.free_huge.last().copied().unwrap_or(0);
                         let ends = runs.iter().map(end).collect();
@@ -186,7 +188,7 @@ impl Jobs<'_> {
                 let mut row = self.row(arm, threads);
                 match timings.times(place, threads) {
                     Ok(times) => row.times = times,
-                    Err(how) => put_down(&mut row, how),
+                    Err(how) => row.of.put_down(how, NO_ORDER),
                 }
                 rows.push(row);
             }
@@ -202,20 +204,12 @@ fn empty_row(workload: Workload, order: u8, threads: usize, frames: usize, arm: 
         other: None,
         threads,
         frames,
-        subject: arm.description.clone(),
-        a_a: arm.a_a,
-        absent: None,
-        failed: None,
+        of: Standing::of(arm),
         times: Vec::new(),
         latency: Vec::new(),
         fragment: None,
         overlap: None,
     }
-}
-
-/// Notes why there is no figure.
-fn put_down(row: &mut Row, how: String) {
-    if how.starts_with(NO_ORDER) { row.absent = Some(how) } else { row.failed = Some(how) }
 }
 
 type Bands = (Vec<LatencyBand>, f64);
@@ -254,7 +248,7 @@ fn overlaps(arms: &[Arm], options: &Options, progress: &Progress) -> Vec<Row> {
                 match (arm.entry.enter)(&job) {
                     Ok(Measured::Overlap(found)) => row.overlap = Some(found),
                     Ok(_) => {}
-                    Err(how) => put_down(&mut row, how),
+                    Err(how) => row.of.put_down(how, NO_ORDER),
                 }
                 rows.push(row);
             }

@@ -2,7 +2,7 @@
 
 use super::job::Workload;
 use super::row::Row;
-use crate::interleaved::{self as grid, Time, fresh, interval};
+use crate::interleaved::{Time, fresh, interval};
 use crate::results::{Header, words};
 use comfy_table::Table;
 use std::fmt::Write;
@@ -39,17 +39,6 @@ fn zone(frames: usize) -> String {
     words::bytes(frames as u64 * 4096)
 }
 
-/// Adds a row with what `values` says, or with why there is nothing.
-fn add(table: &mut Table, row: &Row, values: impl FnOnce() -> Vec<String>) {
-    let why = row.failed.as_ref().map(|_| "FAILED").or(row.absent.as_ref().map(|_| words::ABSENT));
-    let threads = row.threads.to_string();
-    let values = match why {
-        Some(why) => vec![threads, why.to_owned()],
-        None => std::iter::once(threads).chain(values()).collect(),
-    };
-    grid::add(table, row.label(), values);
-}
-
 fn timed(rows: &[Row]) -> Table {
     let full = rows.iter().max_by_key(|row| row.times.len());
     let mut heads = vec!["threads".to_owned()];
@@ -64,7 +53,7 @@ fn timed(rows: &[Row]) -> Table {
     }
     let mut table = fresh(heads);
     for row in rows {
-        add(&mut table, row, || {
+        row.of.add(&mut table, vec![row.threads.to_string()], || {
             let each = |time: &Time| {
                 [
                     words::nanos(time.median),
@@ -86,7 +75,7 @@ fn latency(rows: &[Row]) -> Table {
     let heads = std::iter::once("threads".to_owned()).chain(head("get")).chain(head("put"));
     let mut table = fresh(heads.collect());
     for row in rows {
-        add(&mut table, row, || {
+        row.of.add(&mut table, vec![row.threads.to_string()], || {
             let each = |one: &super::row::Latency| {
                 let band = &one.band;
                 let [p50, p99, p999, max] =
@@ -110,7 +99,7 @@ fn fragment(rows: &[Row]) -> Table {
     let mut table =
         fresh(std::iter::once("threads".to_owned()).chain(heads).chain(ideal).collect());
     for row in rows {
-        add(&mut table, row, || {
+        row.of.add(&mut table, vec![row.threads.to_string()], || {
             let Some(found) = &row.fragment else { return Vec::new() };
             let at = |round: &usize| found.free_huge.get(*round).map(ToString::to_string);
             let mut values: Vec<String> =
@@ -127,7 +116,7 @@ fn overlap(rows: &[Row]) -> Table {
     let heads = ["threads", "orders", "handed out", "overlaps", "misplaced", "refused", "counters"];
     let mut table = fresh(heads.map(str::to_owned).to_vec());
     for row in rows {
-        add(&mut table, row, || {
+        row.of.add(&mut table, vec![row.threads.to_string()], || {
             let Some(found) = &row.overlap else { return Vec::new() };
             let orders = format!("{} / {}", row.order, row.other.unwrap_or(row.order));
             let counters = match (found.frames_off, found.huge_off, &found.invalid) {

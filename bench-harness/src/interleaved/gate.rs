@@ -1,13 +1,14 @@
 //! Figures with a limit.
 
+use super::grid;
 use crate::results::{Interval, words};
+use comfy_table::Table;
 use serde::{Deserialize, Serialize};
 
 /// What a figure may be.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Bound {
-    #[allow(dead_code, reason = "no gate of scaling has a greatest value")]
     AtMost(f64),
     AtLeast(f64),
 }
@@ -17,6 +18,14 @@ impl Bound {
         match self {
             Self::AtMost(most) => value <= most,
             Self::AtLeast(least) => value >= least,
+        }
+    }
+
+    /// In words, for example `≤ 0.85`.
+    fn words(self) -> String {
+        match self {
+            Self::AtMost(most) => format!("≤ {most}"),
+            Self::AtLeast(least) => format!("≥ {least}"),
         }
     }
 }
@@ -76,6 +85,89 @@ impl Verdict {
     }
 }
 
+/// A figure of one allocator with its limit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Gate {
+    /// The figure, for example `churn ≤ 1000 B ÷ talc`.
+    pub(crate) name: String,
+    pub(crate) value: Option<Interval>,
+    /// The base's own noise, where the figure is a ratio of times.
+    pub(crate) a_a: Option<Interval>,
+    pub(crate) bound: Bound,
+    pub(crate) verdict: Verdict,
+}
+
+impl Gate {
+    /// A ratio of times, held against the A/A arm: two thirds of what the gate allows may be noise.
+    pub(crate) fn of_times(
+        name: String,
+        ratios: Option<Vec<f64>>,
+        a_a: Option<Interval>,
+        bound: Bound,
+    ) -> Self {
+        let (Bound::AtMost(limit) | Bound::AtLeast(limit)) = bound;
+        let noise = ((1.0 - limit).abs() * 2.0 / 3.0).max(0.03);
+        let value = ratios.and_then(Interval::of);
+        let verdict = Verdict::beside(value.as_ref(), a_a.as_ref(), noise, bound);
+        Self { name, value, a_a, bound, verdict }
+    }
+
+    /// A figure that no noise is in.
+    pub(crate) fn of_figures(name: String, values: Option<Vec<f64>>, bound: Bound) -> Self {
+        let same = |values: &Vec<f64>| values.windows(2).all(|pair| pair[0] == pair[1]);
+        let value = values.and_then(|values| match values.first().copied() {
+            Some(one) if same(&values) => {
+                let pairs = values.len();
+                Some(Interval { median: one, low: Some(one), high: Some(one), pairs })
+            }
+            _ => Interval::of(values),
+        });
+        let verdict = Verdict::of(value.as_ref(), bound);
+        Self { name, value, a_a: None, bound, verdict }
+    }
+}
+
+/// The gates of all rows, by their allocators' names.
+pub(crate) fn gates_table<'a>(gates: impl Iterator<Item = (String, &'a Gate)>) -> Option<Table> {
+    let heads = ["gate", "bound", "found (95%)", "A/A (95%)", ""].map(str::to_owned);
+    let mut table = grid::fresh(heads.to_vec());
+    let mut any = false;
+    for (label, gate) in gates {
+        any = true;
+        grid::add(
+            &mut table,
+            label,
+            vec![
+                gate.name.clone(),
+                gate.bound.words(),
+                found(gate.value.as_ref()),
+                found(gate.a_a.as_ref()),
+                gate.verdict.word().to_owned(),
+            ],
+        );
+    }
+    any.then_some(table)
+}
+
+/// To a thousandth, since some limits are given in tenths of a percent.
+fn found(value: Option<&Interval>) -> String {
+    words::or_absent(value, |value| match (value.low, value.high) {
+        (Some(low), Some(high)) if low == high => format!("{low:.3}"),
+        (Some(low), Some(high)) => format!("{:.3} [{low:.3}–{high:.3}]", value.median),
+        _ => format!("{:.3}", value.median),
+    })
+}
+
+/// The gates that fail, in words.
+pub(crate) fn missed<'a>(gates: impl Iterator<Item = (String, &'a Gate)>) -> Vec<String> {
+    let failed = gates.filter(|(_, gate)| gate.verdict == Verdict::Fail);
+    let words = |(label, gate): (String, &Gate)| {
+        let (name, bound) = (&gate.name, gate.bound.words());
+        format!("{label}: {name} is {}, gate {bound}", found(gate.value.as_ref()))
+    };
+    failed.map(words).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,5 +188,16 @@ mod tests {
         assert_eq!(of(1.0, 1.1, noisy), Verdict::Open);
         assert_eq!(Verdict::of(None, Bound::AtMost(1.0)), Verdict::Unknown);
         assert_eq!(Verdict::of(Some(&interval(0.5, 0.8)), Bound::AtMost(0.85)), Verdict::Pass);
+    }
+
+    #[test]
+    fn one_figure_in_every_run_is_its_own_interval() {
+        let gate = |values| Gate::of_figures("share".into(), Some(values), Bound::AtLeast(1.0));
+        assert_eq!(gate(vec![1.0]).verdict, Verdict::Pass);
+        assert_eq!(gate(vec![0.9, 0.9]).verdict, Verdict::Fail);
+        assert_eq!(gate(vec![1.1, 1.2]).verdict, Verdict::Unknown);
+        let gates = [gate(vec![0.5])];
+        let missed = missed(gates.iter().map(|gate| ("a".to_owned(), gate)));
+        assert_eq!(missed, ["a: share is 0.500, gate ≥ 1"]);
     }
 }

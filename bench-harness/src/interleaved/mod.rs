@@ -9,18 +9,24 @@
 //!          └──┴── ratio      │ A' is A once more: the noise
 //! ```
 //!
-//! What is measured is each command's own.
+//! `frames`, `regions` and `pools` are made of this; what they measure is their own.
 
 mod arms;
 mod gate;
 mod grid;
+mod map;
+mod side;
+mod standing;
 mod team;
 mod ticks;
 mod times;
 
 pub(crate) use arms::{Arm, Contender, Wanted, choose, interleave, profile};
-pub(crate) use gate::{Bound, Verdict};
-pub(crate) use grid::{add, fresh, interval};
-pub(crate) use team::{Member, team};
+pub(crate) use gate::{Bound, Gate, Verdict, gates_table, missed};
+pub(crate) use grid::{fresh, interval};
+pub(crate) use map::Picture;
+pub(crate) use side::{SIDE, answer, aside};
+pub(crate) use standing::Standing;
+pub(crate) use team::{Member, guarded, team};
 pub(crate) use ticks::{Ticks, median_band};
 pub(crate) use times::{Phase, Time, Timings, per_call, ratios};

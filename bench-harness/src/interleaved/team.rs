@@ -119,6 +119,16 @@ pub(crate) fn team<T: Send>(
     }
 }
 
+/// What `work` answers, or what its panic said.
+///
+/// # Errors
+///
+/// The words of the panic: the allocator under measurement gave up.
+pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    // What is broken is thrown away with the allocator.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| Err(words(&*payload)))
+}
+
 fn words(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| payload.downcast_ref::<String>().cloned());

@@ -105,6 +105,19 @@ impl Timings {
         Some(ratios(&own, &self.scaling(self.control?, threads, call)?))
     }
 
+    /// The arm of `among` with the least median.
+    pub(crate) fn fastest(
+        &self,
+        among: impl IntoIterator<Item = usize>,
+        threads: usize,
+        call: &str,
+    ) -> Option<usize> {
+        let timed = among.into_iter().filter_map(|place| {
+            Some((place, median(self.samples(place, threads, call)?.to_vec())?))
+        });
+        timed.min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(place, _)| place)
+    }
+
     /// Every kind of call of an arm; `Err` with how it failed.
     pub(crate) fn times(&self, place: usize, threads: usize) -> Result<Vec<Time>, String> {
         let Some(series) = self.all.get(&(place, threads)) else { return Ok(Vec::new()) };
@@ -163,6 +176,7 @@ mod tests {
         assert_eq!(time(1, 2).to_control.unwrap().median, 1.0);
         assert!((time(0, 2).to_control.unwrap().median - 0.5).abs() < 1e-9);
         assert_eq!(time(0, 1).scaling, None);
+        assert_eq!(timings.fastest([0, 1], 1, "pair"), Some(1));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::alloc::{GlobalAlloc, Layout};
 use std::cell::UnsafeCell;
 
 /// The crate states its version nowhere; a test holds this to the lock file.
-pub(super) const VERSION: &str = "0.2.14";
+pub(crate) const VERSION: &str = "0.2.14";
 
 /// The crate `dlmalloc`.
 ///

@@ -41,12 +41,16 @@ pub(super) use forward::forward;
 
 #[cfg(feature = "dlmalloc")]
 pub use dlmalloc::Dlmalloc;
+#[cfg(feature = "dlmalloc")]
+pub(crate) use dlmalloc::VERSION as DLMALLOC_VERSION;
 #[cfg(feature = "jemalloc")]
 pub use jemalloc::Jemalloc;
 #[cfg(any(feature = "mimalloc-v2", feature = "mimalloc-v3"))]
 pub use mimalloc::Mimalloc;
 #[cfg(feature = "rlsf")]
 pub use rlsf::Rlsf;
+#[cfg(feature = "rlsf")]
+pub(crate) use rlsf::VERSION as RLSF_VERSION;
 #[cfg(feature = "rpmalloc")]
 pub use rpmalloc::Rpmalloc;
 #[cfg(feature = "rusty_alloc")]
@@ -61,6 +65,8 @@ pub use strata_page_frame::StrataPageFrame;
 pub use strata_segregated::StrataSegregated;
 #[cfg(feature = "talc")]
 pub use talc::Talc;
+#[cfg(feature = "talc")]
+pub(crate) use talc::VERSION as TALC_VERSION;
 
 #[cfg(not(feature = "global"))]
 use super::Entry;

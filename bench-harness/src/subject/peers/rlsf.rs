@@ -8,7 +8,7 @@ use std::alloc::Layout;
 use std::ptr::NonNull;
 
 /// The crate states its version nowhere; a test holds this to the lock file.
-pub(super) const VERSION: &str = "0.2.3";
+pub(crate) const VERSION: &str = "0.2.3";
 
 /// The crate `rlsf`, as its global allocator.
 pub struct Rlsf(GlobalTlsf);

@@ -8,7 +8,7 @@ use std::alloc::{GlobalAlloc, Layout};
 use talc::source::GlobalAllocSource;
 
 /// The crate states its version nowhere; a test holds this to the lock file.
-pub(super) const VERSION: &str = "5.1.1";
+pub(crate) const VERSION: &str = "5.1.1";
 
 /// The crate `talc`, with its default bins.
 pub struct Talc(talc::TalcLock<Lock, GlobalAllocSource<Mappings>>);

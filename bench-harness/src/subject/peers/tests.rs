@@ -48,6 +48,10 @@ fn versions_are_those_of_the_lock_file() {
         ("strata-page-frame", crate::frames::PAGE_FRAME_VERSION),
         #[cfg(feature = "buddy_system_allocator")]
         ("buddy_system_allocator", crate::frames::BUDDY_VERSION),
+        #[cfg(feature = "linked_list_allocator")]
+        ("linked_list_allocator", crate::regions::LINKED_LIST_VERSION),
+        #[cfg(feature = "offset-allocator")]
+        ("offset-allocator", crate::regions::OFFSETS_VERSION),
         #[cfg(feature = "smmalloc")]
         ("smmalloc", super::smmalloc::VERSION),
         #[cfg(feature = "talc")]
@@ -67,7 +71,7 @@ fn versions_are_those_of_the_lock_file() {
         .iter()
         .find_map(|path| std::fs::read_to_string(path).ok())
         .expect("Cargo.lock is committed");
-    for (name, version) in stated {
+    for (name, version) in stated.iter().chain(crate::pools::VERSIONS) {
         let head = format!("name = \"{name}\"\nversion = \"");
         let (_, rest) = lock.split_once(&head).unwrap_or_else(|| panic!("{name} is not locked"));
         let locked = rest.split('"').next().unwrap_or_default();
