@@ -1,6 +1,6 @@
 //! `strata-bench frames`.
 
-use super::rows::{deliver, make_folder};
+use super::rows::{Common, deliver, make_folder, named};
 use super::run::command_line;
 use crate::error::{Failure, Result};
 use crate::frames::{Entry, Options, Row, Workload, run, svg, text};
@@ -14,12 +14,8 @@ pub(super) struct Args {
     /// Workloads; all of them without a name.
     #[arg(value_enum)]
     workloads: Vec<Workload>,
-    /// Frame allocators, separated by commas; all that are linked without a name.
-    #[arg(long, value_delimiter = ',')]
-    alloc: Vec<String>,
-    /// The allocator that ratios are to; the first one without it.
-    #[arg(long, value_name = "NAME")]
-    versus: Option<String>,
+    #[command(flatten)]
+    common: Common,
     /// Orders, separated by commas; overlap runs every pair of them.
     #[arg(long, value_delimiter = ',', default_value = "0,3,6,7,8,9", value_parser = clap::value_parser!(u8).range(..=24))]
     orders: Vec<u8>,
@@ -29,9 +25,6 @@ pub(super) struct Args {
     /// The zone's size in MiB, with frames of 4 KiB; overlap chooses its own.
     #[arg(long, value_name = "MIB", default_value_t = 4096, value_parser = clap::value_parser!(u64).range(4..=(8 << 20)))]
     zone: u64,
-    /// Timed pairs; fewer than 6 have no interval.
-    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..))]
-    pairs: u16,
     /// Calls of each kind and thread under the clock, about.
     #[arg(long, default_value_t = 1 << 19, value_parser = clap::value_parser!(u32).range(1..))]
     operations: u32,
@@ -47,15 +40,6 @@ pub(super) struct Args {
     /// Write the maps of fragment as SVG into this folder.
     #[arg(long, value_name = "FOLDER")]
     maps: Option<PathBuf>,
-    /// What random orders begin with.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Print the rows as JSON lines instead of tables.
-    #[arg(long)]
-    json: bool,
-    /// Write the rows as JSON lines.
-    #[arg(long, value_name = "FILE.jsonl")]
-    out: Option<PathBuf>,
 }
 
 pub(super) fn threads(word: &str) -> std::result::Result<usize, String> {
@@ -66,35 +50,32 @@ pub(super) fn threads(word: &str) -> std::result::Result<usize, String> {
 }
 
 pub(super) fn main(args: &Args, entries: &[Entry]) -> Result<ExitCode> {
+    let common = &args.common;
     make_folder(args.maps.as_deref())?;
     let options = Options {
-        workloads: if args.workloads.is_empty() {
-            clap::ValueEnum::value_variants().to_vec()
-        } else {
-            args.workloads.clone()
-        },
-        subjects: args.alloc.clone(),
-        versus: args.versus.clone(),
+        workloads: named(&args.workloads),
+        subjects: common.alloc.clone(),
+        versus: common.versus.clone(),
         orders: args.orders.clone(),
         threads: args.threads.clone(),
         zone: (args.zone as usize) << 8,
-        pairs: args.pairs.into(),
+        pairs: common.pairs.into(),
         operations: args.operations as usize,
         handed: args.frames,
         rounds: args.rounds,
-        maps: if args.maps.is_some() || args.json || args.out.is_some() {
+        maps: if args.maps.is_some() || common.json || common.out.is_some() {
             args.map_at.clone()
         } else {
             Vec::new()
         },
-        seed: args.seed,
+        seed: common.seed,
         command: command_line(),
     };
     let (header, rows) = run(entries, &options)?;
     if let Some(folder) = &args.maps {
         draw(folder, &rows)?;
     }
-    deliver(&header, &rows, args.out.as_deref(), args.json, || text(&header, &rows))?;
+    deliver(&header, &rows, common.out.as_deref(), common.json, || text(&header, &rows))?;
     ended(&rows)
 }
 

@@ -1,6 +1,6 @@
 //! `strata-bench regions`.
 
-use super::rows::{Ended, deliver, ended, make_folder};
+use super::rows::{Common, Ended, deliver, ended, make_folder, named};
 use super::run::command_line;
 use crate::error::Result;
 use crate::regions::{Entry, Options, Row, Workload, judged, run, svg, text};
@@ -14,12 +14,8 @@ pub(super) struct Args {
     /// Workloads; all of them without a name.
     #[arg(value_enum)]
     workloads: Vec<Workload>,
-    /// Allocators, separated by commas; all that are linked without a name.
-    #[arg(long, value_delimiter = ',')]
-    alloc: Vec<String>,
-    /// The allocator that ratios are to; the first one without it.
-    #[arg(long, value_name = "NAME")]
-    versus: Option<String>,
+    #[command(flatten)]
+    common: Common,
     /// The region's size in MiB where space is measured; times choose their own.
     #[arg(long, value_name = "MIB", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1024))]
     region: u32,
@@ -30,9 +26,6 @@ pub(super) struct Args {
     /// Live blocks of churn, latency and translate.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(16..=(1 << 20)))]
     live: u32,
-    /// Timed pairs, and seeds where space is measured; fewer than 6 have no interval.
-    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..))]
-    pairs: u16,
     /// Calls of each kind under the clock, and of check, about.
     #[arg(long, default_value_t = 1 << 18, value_parser = clap::value_parser!(u32).range(1..))]
     operations: u32,
@@ -42,47 +35,35 @@ pub(super) struct Args {
     /// Write the maps of efficiency and compact as SVG into this folder.
     #[arg(long, value_name = "FOLDER")]
     maps: Option<PathBuf>,
-    /// What random sizes begin with.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
     /// End with exit code 1 where a gate fails: of --versus, or of all without it.
     #[arg(long)]
     gate: bool,
-    /// Print the rows as JSON lines instead of tables.
-    #[arg(long)]
-    json: bool,
-    /// Write the rows as JSON lines.
-    #[arg(long, value_name = "FILE.jsonl")]
-    out: Option<PathBuf>,
 }
 
 pub(super) fn main(args: &Args, entries: &[Entry]) -> Result<ExitCode> {
+    let common = &args.common;
     make_folder(args.maps.as_deref())?;
     let options = Options {
-        workloads: if args.workloads.is_empty() {
-            clap::ValueEnum::value_variants().to_vec()
-        } else {
-            args.workloads.clone()
-        },
-        subjects: args.alloc.clone(),
-        versus: args.versus.clone(),
+        workloads: named(&args.workloads),
+        subjects: common.alloc.clone(),
+        versus: common.versus.clone(),
         region: (args.region as usize) << 20,
         sizes: args.sizes.clone(),
         live: args.live as usize,
-        pairs: args.pairs.into(),
+        pairs: common.pairs.into(),
         operations: args.operations as usize,
         failures: args.failures as usize,
-        seed: args.seed,
+        seed: common.seed,
         command: command_line(),
     };
     let (header, rows) = run(entries, &options)?;
     if let Some(folder) = &args.maps {
         draw(folder, &rows)?;
     }
-    deliver(&header, &rows, args.out.as_deref(), args.json, || text(&header, &rows))?;
+    deliver(&header, &rows, common.out.as_deref(), common.json, || text(&header, &rows))?;
     ended(Ended {
         faults: rows.iter().filter_map(Row::fault).collect(),
-        missed: crate::interleaved::missed(judged(&rows, args.versus.as_deref())),
+        missed: crate::interleaved::missed(judged(&rows, common.versus.as_deref())),
         gate: args.gate,
     })
 }

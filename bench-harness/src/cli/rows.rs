@@ -4,8 +4,39 @@ use super::show;
 use crate::error::{Context, Failure, Result};
 use crate::results::{Header, jsonl};
 use serde::Serialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+/// Whom to compare, how often, and where to.
+#[derive(Debug, clap::Args)]
+pub(super) struct Common {
+    /// Allocators, separated by commas; all that are linked without a name.
+    #[arg(long, value_delimiter = ',')]
+    pub(super) alloc: Vec<String>,
+    /// The allocator that ratios are to; the first one without it.
+    #[arg(long, value_name = "NAME")]
+    pub(super) versus: Option<String>,
+    /// Timed pairs, and runs of what is not timed; fewer than 6 have no interval.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) pairs: u16,
+    /// What random orders and sizes begin with.
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Print the rows as JSON lines instead of tables.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Write the rows as JSON lines.
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub(super) out: Option<PathBuf>,
+}
+
+/// The workloads that were named; all of them without a name.
+pub(super) fn named<W: clap::ValueEnum>(workloads: &[W]) -> Vec<W> {
+    match workloads {
+        [] => W::value_variants().to_vec(),
+        some => some.to_vec(),
+    }
+}
 
 /// Writes the rows to the file where one is named, and shows them: as lines, or as `text` says.
 pub(super) fn deliver<R: Serialize>(

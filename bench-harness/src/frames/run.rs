@@ -4,11 +4,9 @@ use super::job::{Job, Measured, NO_ORDER, Workload};
 use super::row::{Fragment, Latency, Row};
 use super::{Entry, HUGE, SCHEMA};
 use crate::error::Result;
-use crate::interleaved::{
-    self, Standing, Timings, Wanted, choose, interleave, median_band, profile, ratios,
-};
+use crate::interleaved::{self, Standing, Timings, Wanted, begin, interleave, median_band, ratios};
 use crate::results::{Header, Interval, LatencyBand};
-use crate::run::{Progress, header};
+use crate::run::Progress;
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -45,11 +43,8 @@ pub(crate) fn run(entries: &[Entry], options: &Options) -> Result<(Header, Vec<R
         versus: options.versus.as_deref(),
         control: CONTROL,
     };
-    let arms = choose(entries, &wanted)?;
-    let mut header = header(options.command.clone(), Vec::new());
-    header.schema = SCHEMA.into();
-    header.provenance.push(("seed".into(), options.seed.to_string()));
-    header.provenance.push(("profile".into(), profile().into()));
+    let Options { seed, command, .. } = options;
+    let (arms, header) = begin(entries, &wanted, SCHEMA, *seed, command)?;
     let progress = Progress::new("frames", options.workloads.len() * options.orders.len());
     let mut rows = Vec::new();
     for &workload in &options.workloads {

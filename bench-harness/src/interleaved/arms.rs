@@ -1,6 +1,8 @@
 //! Who takes part, and in which order.
 
 use crate::error::{Failure, Result};
+use crate::results::Header;
+use crate::run::header;
 use crate::subject::Description;
 
 /// An allocator erased to what happens outside any window.
@@ -39,7 +41,7 @@ pub(crate) struct Wanted<'a> {
 }
 
 /// The allocators in order: the base, the others, the base again, the control.
-pub(crate) fn choose<E: Contender>(entries: &[E], wanted: &Wanted<'_>) -> Result<Vec<Arm<E>>> {
+fn choose<E: Contender>(entries: &[E], wanted: &Wanted<'_>) -> Result<Vec<Arm<E>>> {
     let arm = |entry: &E| Arm { entry: *entry, description: entry.description(), a_a: false };
     let all: Vec<Arm<E>> = entries.iter().map(arm).collect();
     let find = |name: &str| {
@@ -65,6 +67,23 @@ pub(crate) fn choose<E: Contender>(entries: &[E], wanted: &Wanted<'_>) -> Result
     Ok(chosen)
 }
 
+/// The arms of a run, and the first line of its results.
+pub(crate) fn begin<E: Contender>(
+    entries: &[E],
+    wanted: &Wanted<'_>,
+    schema: &str,
+    seed: u64,
+    command: &str,
+) -> Result<(Vec<Arm<E>>, Header)> {
+    let arms = choose(entries, wanted)?;
+    let mut header = header(command.to_owned(), Vec::new());
+    header.schema = schema.into();
+    let profile = if cfg!(debug_assertions) { "debug" } else { "optimised" };
+    header.provenance.push(("seed".into(), seed.to_string()));
+    header.provenance.push(("profile".into(), profile.into()));
+    Ok((arms, header))
+}
+
 /// The order of the arms in a run: forwards and backwards by turns.
 pub(super) fn turns(arms: usize, run: usize) -> Vec<usize> {
     if run.is_multiple_of(2) { (0..arms).collect() } else { (0..arms).rev().collect() }
@@ -88,11 +107,6 @@ pub(crate) fn interleave<T>(
         }
     }
     found
-}
-
-/// How the harness itself was built.
-pub(crate) fn profile() -> &'static str {
-    if cfg!(debug_assertions) { "debug" } else { "optimised" }
 }
 
 #[cfg(test)]

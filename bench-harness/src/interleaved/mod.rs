@@ -21,7 +21,7 @@ mod team;
 mod ticks;
 mod times;
 
-pub(crate) use arms::{Arm, Contender, Wanted, choose, interleave, profile};
+pub(crate) use arms::{Arm, Contender, Wanted, begin, interleave};
 pub(crate) use gate::{Bound, Gate, Verdict, gates_table, missed};
 pub(crate) use grid::{fresh, interval};
 pub(crate) use map::Picture;

@@ -14,7 +14,7 @@ pub(super) fn run<P: PoolSubject + Sync>(job: &Job) -> Result<Measured, String>
 where
     for<'a> Held<'a, P>: Send,
 {
-    let pool = pool::<P>(1 << 14)?;
+    let pool = pool::<P>(1 << 12)?;
     let ring = Ring::<Held<'_, P>>::new();
     let rounds = job.operations.div_ceil(WINDOWS * ROUND);
     let spans = team(2, |member| {

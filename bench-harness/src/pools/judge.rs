@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::sync::Mutex;
 
 /// Blocks that a thread holds at most.
-const MOST: usize = 3000;
+const MOST: usize = 1300;
 
 /// Addresses of the blocks that are out.
 type Out = Mutex<HashSet<usize>>;

@@ -4,12 +4,10 @@ use super::job::{CANNOT, Figure, Job, Measured, Workload};
 use super::row::Row;
 use super::{Entry, SCHEMA, gates};
 use crate::error::Result;
-use crate::interleaved::{
-    self, Contender, Standing, Timings, Wanted, answer, aside, choose, profile,
-};
+use crate::interleaved::{self, Contender, Standing, Timings, Wanted, answer, aside, begin};
 use crate::results::Header;
 use crate::results::statistics::median;
-use crate::run::{Progress, header};
+use crate::run::Progress;
 use std::process::ExitCode;
 
 /// The command's name, also between the processes of one run.
@@ -50,11 +48,8 @@ pub(crate) fn run(entries: &[Entry], options: &Options) -> Result<(Header, Vec<R
         versus: options.versus.as_deref(),
         control: CONTROL,
     };
-    let arms = choose(entries, &wanted)?;
-    let mut header = header(options.command.clone(), Vec::new());
-    header.schema = SCHEMA.into();
-    header.provenance.push(("seed".into(), options.seed.to_string()));
-    header.provenance.push(("profile".into(), profile().into()));
+    let Options { seed, command, .. } = options;
+    let (arms, header) = begin(entries, &wanted, SCHEMA, *seed, command)?;
     let progress = Progress::new(COMMAND, options.workloads.len());
     let mut rows = Vec::new();
     for &workload in &options.workloads {

@@ -73,7 +73,7 @@ pub(super) fn together<P: PoolSubject + Sync>(
 
 /// Blocks for so many threads, with room for what each keeps.
 fn capacity(threads: usize) -> usize {
-    threads * (LIVE + 1024)
+    threads * (LIVE + 48)
 }
 
 #[inline(always)]

@@ -126,7 +126,7 @@ pub(super) fn across(arms: &[Arm], rows: &mut [Row]) {
                         Claims::Moves => {
                             vec![Some(Gate::of_figures("efficiency, %".into(), Some(own), MOVING))]
                         }
-                        Claims::Nothing => Vec::new(),
+                        Claims::Headers | Claims::Nothing => Vec::new(),
                     }
                     .into_iter()
                     .flatten(),

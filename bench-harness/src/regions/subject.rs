@@ -143,6 +143,8 @@ pub enum Claims {
     Placement,
     /// Blocks move when there is no room.
     Moves,
+    /// Short headers alone.
+    Headers,
     /// Nothing: a reference.
     Nothing,
 }

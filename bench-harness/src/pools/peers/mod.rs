@@ -18,6 +18,8 @@ mod sharded_slab;
 mod slab;
 #[cfg(feature = "slotmap")]
 mod slotmap;
+#[cfg(feature = "strata-pool")]
+mod strata;
 #[cfg(feature = "typed-arena")]
 mod typed_arena;
 
@@ -37,6 +39,8 @@ pub use sharded_slab::ShardedSlab;
 pub use slab::Slab;
 #[cfg(feature = "slotmap")]
 pub use slotmap::Slotmap;
+#[cfg(feature = "strata-pool")]
+pub use strata::{StrataLocal, StrataShared, StrataStatic};
 #[cfg(feature = "typed-arena")]
 pub use typed_arena::TypedArena;
 
@@ -59,6 +63,8 @@ pub(crate) const VERSIONS: &[(&str, &str)] = &[
     ("slab", slab::VERSION),
     #[cfg(feature = "slotmap")]
     ("slotmap", slotmap::VERSION),
+    #[cfg(feature = "strata-pool")]
+    ("strata-pool", strata::VERSION),
     #[cfg(feature = "typed-arena")]
     ("typed-arena", typed_arena::VERSION),
 ];
@@ -66,6 +72,12 @@ pub(crate) const VERSIONS: &[(&str, &str)] = &[
 /// The linked ones.
 pub(super) fn linked() -> Vec<Entry> {
     vec![
+        #[cfg(feature = "strata-pool")]
+        Entry::shared::<StrataShared>(),
+        #[cfg(feature = "strata-pool")]
+        Entry::of::<StrataLocal>(),
+        #[cfg(feature = "strata-pool")]
+        Entry::shared::<StrataStatic>(),
         #[cfg(feature = "slab")]
         Entry::of::<Slab>().peer(),
         #[cfg(feature = "slotmap")]

@@ -12,6 +12,10 @@ mod linked_list;
 mod offsets;
 #[cfg(feature = "rlsf")]
 mod rlsf;
+#[cfg(feature = "strata-segment")]
+mod strata;
+#[cfg(feature = "strata-segment")]
+mod table;
 #[cfg(feature = "talc")]
 mod talc;
 
@@ -29,12 +33,19 @@ pub use offsets::Offsets;
 pub(crate) use offsets::VERSION as OFFSETS_VERSION;
 #[cfg(feature = "rlsf")]
 pub use rlsf::RlsfRegion;
+#[cfg(all(test, feature = "strata-segment"))]
+pub(crate) use strata::VERSION as SEGMENT_VERSION;
+#[cfg(feature = "strata-segment")]
+pub use strata::{Named, StrataApart, StrataSegment};
+#[cfg(feature = "strata-segment")]
+pub use table::StrataTable;
 #[cfg(feature = "talc")]
 pub use talc::TalcRegion;
 
 /// The linked ones.
 pub(super) fn linked() -> Vec<Entry> {
-    vec![
+    let mut entries = own();
+    let peers: Vec<Entry> = vec![
         #[cfg(feature = "rlsf")]
         Entry::peer::<RlsfRegion>(),
         #[cfg(feature = "talc")]
@@ -47,7 +58,30 @@ pub(super) fn linked() -> Vec<Entry> {
         Entry::peer::<LinkedList>(),
         #[cfg(feature = "offset-allocator")]
         Entry::peer::<Offsets>(),
+    ];
+    entries.extend(peers);
+    entries
+}
+
+/// The suite's own.
+#[cfg(feature = "strata-segment")]
+fn own() -> Vec<Entry> {
+    use strata_segment::{BestFit, Buddy, FirstFit, GoodFit, NextFit};
+    vec![
+        Entry::of::<StrataSegment<GoodFit>>(),
+        Entry::of::<StrataSegment<GoodFit<0, 0>>>(),
+        Entry::of::<StrataSegment<BestFit>>(),
+        Entry::of::<StrataSegment<FirstFit>>(),
+        Entry::of::<StrataSegment<NextFit>>(),
+        Entry::of::<StrataSegment<Buddy>>(),
+        Entry::of::<StrataApart>(),
+        Entry::of::<StrataTable>(),
     ]
+}
+
+#[cfg(not(feature = "strata-segment"))]
+fn own() -> Vec<Entry> {
+    Vec::new()
 }
 
 /// Where a block begins in a region that begins at `base`.

@@ -29,6 +29,10 @@ mod smmalloc;
 mod snmalloc;
 #[cfg(feature = "strata-page-frame")]
 mod strata_page_frame;
+#[cfg(feature = "strata-pool")]
+mod strata_pool;
+#[cfg(feature = "strata-segment")]
+mod strata_segment;
 #[cfg(feature = "strata-segregated")]
 mod strata_segregated;
 #[cfg(feature = "talc")]
@@ -61,6 +65,10 @@ pub use smmalloc::Smmalloc;
 pub use snmalloc::Snmalloc;
 #[cfg(feature = "strata-page-frame")]
 pub use strata_page_frame::StrataPageFrame;
+#[cfg(feature = "strata-pool")]
+pub use strata_pool::StrataPool;
+#[cfg(feature = "strata-segment")]
+pub use strata_segment::StrataSegment;
 #[cfg(feature = "strata-segregated")]
 pub use strata_segregated::StrataSegregated;
 #[cfg(feature = "talc")]
@@ -104,6 +112,8 @@ macro_rules! peers {
 peers! {
     (feature = "strata-segregated") StrataSegregated;
     (feature = "strata-page-frame") StrataPageFrame;
+    (feature = "strata-segment") StrataSegment;
+    (feature = "strata-pool") StrataPool;
     (feature = "rusty_alloc") RustyAlloc;
     (feature = "smmalloc") Smmalloc;
     (feature = "talc") Talc;

@@ -7,6 +7,10 @@ each! {
     strata_segregated_conforms: super::StrataSegregated = super::StrataSegregated::new();
     #[cfg(feature = "strata-page-frame")]
     strata_page_frame_conforms: super::StrataPageFrame = super::StrataPageFrame::new();
+    #[cfg(feature = "strata-segment")]
+    strata_segment_conforms: super::StrataSegment = super::StrataSegment::new();
+    #[cfg(feature = "strata-pool")]
+    strata_pool_conforms: super::StrataPool = super::StrataPool::new();
     #[cfg(feature = "rusty_alloc")]
     rusty_alloc_conforms: super::RustyAlloc = super::RustyAlloc::new();
     #[cfg(feature = "talc")]
@@ -46,6 +50,12 @@ fn versions_are_those_of_the_lock_file() {
         ("strata-page-frame", super::strata_page_frame::VERSION),
         #[cfg(feature = "strata-page-frame")]
         ("strata-page-frame", crate::frames::PAGE_FRAME_VERSION),
+        #[cfg(feature = "strata-segment")]
+        ("strata-segment", super::strata_segment::VERSION),
+        #[cfg(feature = "strata-segment")]
+        ("strata-segment", crate::regions::SEGMENT_VERSION),
+        #[cfg(feature = "strata-pool")]
+        ("strata-pool", super::strata_pool::VERSION),
         #[cfg(feature = "buddy_system_allocator")]
         ("buddy_system_allocator", crate::frames::BUDDY_VERSION),
         #[cfg(feature = "linked_list_allocator")]
