@@ -1,8 +1,9 @@
 //! Values that are named by handles, which are checked.
 
+mod name;
+
 use core::alloc::Layout;
 use core::fmt;
-use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
 use core::num::NonZeroU32;
 use core::ptr::{self, NonNull};
@@ -18,45 +19,14 @@ use crate::store::segments::Segments;
 use crate::store::{Shape, Store};
 use crate::system::SystemSource;
 
+pub use name::{Handle, HandleError};
+
 /// Slots in hand at most.
 const HAND: usize = 64;
 /// Of an index, the number in the chunk is in so many low bits.
 const NUMBER_BITS: u32 = MAX_BLOCKS.trailing_zeros();
 /// The greatest number of a chunk whose slots can be named.
 const MOST_CHUNKS: u32 = u32::MAX >> NUMBER_BITS;
-
-/// The name of a value in a [`HandlePool`]: which slot of which pool, and which of the values that
-/// were there. `Copy`, 12 bytes, and so is an `Option` of one.
-///
-/// A handle of a value that was removed is stale for ever, whatever lies in the slot now: a slot
-/// whose count of values has no more room is used no more.
-pub struct Handle<T> {
-    index: u32,
-    /// Odd.
-    generation: NonZeroU32,
-    pool: u32,
-    value: PhantomData<fn() -> T>,
-}
-
-/// Why a handle names no value of a pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HandleError {
-    /// The value was removed.
-    Stale,
-    /// The handle is another pool's.
-    WrongPool,
-}
-
-impl fmt::Display for HandleError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Stale => "the value of this handle was removed",
-            Self::WrongPool => "this handle is another pool's",
-        })
-    }
-}
-
-impl core::error::Error for HandleError {}
 
 /// The number of the next pool; past the last one, pools share it.
 static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -473,37 +443,6 @@ impl<T, S: Source<Address = NonNull<u8>>> fmt::Debug for HandlePool<T, S> {
         f.debug_struct("HandlePool").field("len", &self.live).finish_non_exhaustive()
     }
 }
-
-impl<T> Clone for Handle<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Handle<T> {}
-
-impl<T> PartialEq for Handle<T> {
-    fn eq(&self, other: &Self) -> bool {
-        (self.index, self.generation, self.pool) == (other.index, other.generation, other.pool)
-    }
-}
-
-impl<T> Eq for Handle<T> {}
-
-impl<T> Hash for Handle<T> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.index, self.generation, self.pool).hash(state);
-    }
-}
-
-impl<T> fmt::Debug for Handle<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Handle({}:{}:{})", self.pool, self.index, self.generation)
-    }
-}
-
-static_assertions::assert_eq_size!(Option<Handle<u64>>, [u32; 3]);
-static_assertions::assert_impl_all!(Handle<*mut u8>: Send, Sync, Copy);
 
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
