@@ -24,7 +24,8 @@ pub struct Cut {
     ///
     /// 1. For every `n < MAX_LEN`, `n * inverse >> PLACES` is `n / block`: with
     ///    `e = inverse * block - 2^PLACES < block`, the product is wrong by `n * e / block` units of
-    ///    the last place, and `n * e < MAX_LEN * MAX_LEN <= 2^PLACES`.
+    ///    the last place, and `n * e < MAX_LEN * MAX_LEN <= 2^PLACES`. Zero where the span is one block
+    ///    alone ([`Cut::single`]): everything in it divides to zero.
     inverse: u64,
 }
 
