@@ -8,7 +8,7 @@ use crate::kernel::Random;
 use std::alloc::Layout;
 
 /// Operations between two looks at everything.
-const EVERY: usize = 1024;
+const EVERY: usize = 4096;
 /// What free bytes hold where the allocator is to leave them alone.
 const FREE: u8 = 0xDE;
 
