@@ -2,7 +2,8 @@
 
 #![cfg(target_os = "linux")]
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use strata_pool::{PoolBox, StaticPool};
@@ -12,6 +13,8 @@ static POOL: Packets = StaticPool::new();
 /// What the handler keeps from one call to the next, and how often it came.
 static KEPT: AtomicUsize = AtomicUsize::new(0);
 static CALLS: AtomicUsize = AtomicUsize::new(0);
+/// No more signals are sent.
+static OVER: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn interrupt(_signal: libc::c_int) {
     let n = CALLS.fetch_add(1, Ordering::Relaxed);
@@ -31,16 +34,22 @@ extern "C" fn interrupt(_signal: libc::c_int) {
 
 #[test]
 fn a_handler_and_what_it_interrupts_share_a_pool() {
-    // SAFETY: the handler is async-signal-safe: atomics only. The timer is this process's own.
-    unsafe {
+    // SAFETY: the handler is async-signal-safe: atomics only.
+    let this = unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = interrupt as *const () as usize;
         action.sa_flags = libc::SA_RESTART;
         assert_eq!(libc::sigaction(libc::SIGALRM, &action, std::ptr::null_mut()), 0);
-        let every = libc::timeval { tv_sec: 0, tv_usec: 50 };
-        let timer = libc::itimerval { it_interval: every, it_value: every };
-        assert_eq!(libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut()), 0);
-    }
+        libc::pthread_self()
+    };
+    // Sent to this thread alone: what the handler keeps is for one handler at a time.
+    let sender = thread::spawn(move || {
+        while !OVER.load(Ordering::Relaxed) {
+            // SAFETY: the thread joins this one before it ends.
+            assert_eq!(unsafe { libc::pthread_kill(this, libc::SIGALRM) }, 0);
+            thread::sleep(Duration::from_micros(20));
+        }
+    });
     let start = Instant::now();
     let mut held = Vec::with_capacity(200);
     let mut n = 0_u64;
@@ -60,11 +69,8 @@ fn a_handler_and_what_it_interrupts_share_a_pool() {
             assert_eq!(*value, [word; 4]);
         }
     }
-    // SAFETY: stops the timer that was set above.
-    unsafe {
-        let never: libc::itimerval = std::mem::zeroed();
-        libc::setitimer(libc::ITIMER_REAL, &never, std::ptr::null_mut());
-    }
+    OVER.store(true, Ordering::Relaxed);
+    sender.join().unwrap();
     assert!(held.iter().all(|(word, value)| **value == [*word; 4]));
     drop(held);
     let kept = usize::from(KEPT.load(Ordering::Relaxed) != 0);
