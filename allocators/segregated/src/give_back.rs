@@ -237,8 +237,9 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         }
     }
 
-    /// Gives idle pages back for memory that was just taken from the system above the high mark: the peak does not grow while memory lies idle elsewhere. Idle pages of `class` itself
-    /// are what the next request gets.
+    /// Gives idle pages back for memory that was just taken from the system above the high mark: the
+    /// peak does not grow while memory lies idle elsewhere. Idle pages of `class` itself are what the
+    /// next request gets.
     pub(crate) fn make_up(&self, class: usize, grown: Grown) {
         if grown.bytes == 0 || grown.excess == 0 {
             return;
