@@ -3,14 +3,22 @@
 use super::job::{Job, Measured};
 use crate::interleaved::Contender;
 use crate::subject::Description;
+use std::fmt;
 use std::mem::MaybeUninit;
 
 /// The value of every pool: 64 bytes, of which the first word is written.
-#[derive(Clone, Copy, Debug)]
+///
+/// A union, since of a structure with an unwritten part the compiler writes that part too, as zeros,
+/// in some pools and not in others: it copies a constant of which nothing is known.
+///
+/// # Invariants
+///
+/// 1. `word` is written.
+#[derive(Clone, Copy)]
 #[repr(C)]
-pub struct Payload {
+pub union Payload {
     word: u64,
-    rest: MaybeUninit<[u64; 7]>,
+    whole: [MaybeUninit<u64>; 8],
 }
 
 impl Payload {
@@ -20,15 +28,24 @@ impl Payload {
     /// A value that begins with `word`; nothing is said of the rest.
     #[inline(always)]
     pub const fn new(word: u64) -> Self {
-        Self { word, rest: MaybeUninit::uninit() }
+        Self { word }
     }
 
     /// Its first word.
     #[inline(always)]
     pub const fn word(&self) -> u64 {
-        self.word
+        // SAFETY: invariant 1.
+        unsafe { self.word }
     }
 }
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Payload").field("word", &self.word()).finish_non_exhaustive()
+    }
+}
+
+static_assertions::const_assert_eq!(Payload::BYTES, 64);
 
 /// A pool of [`Payload`]s.
 ///

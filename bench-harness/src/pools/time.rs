@@ -6,6 +6,7 @@ use crate::interleaved::{Phase, per_call, team};
 use crate::kernel::Random;
 use crate::results::statistics::median;
 use std::hint::black_box;
+use std::marker::PhantomData;
 use std::time::Instant;
 
 /// Windows of one job; of one thread the median counts, of several the sum of the slowest.
@@ -27,7 +28,6 @@ pub(super) type Work<P> =
 pub(super) fn alone<P: PoolSubject>(job: &Job, work: Work<P>) -> Result<Measured, String> {
     let pool = pool::<P>(capacity(1))?;
     let mut local = pool.local();
-    expose(&mut local);
     let mut nanos = Vec::new();
     work(job, &mut local, &mut |calls| {
         for (name, call) in calls {
@@ -54,7 +54,6 @@ pub(super) fn together<P: PoolSubject + Sync>(
     let each = job.operations.div_ceil(WINDOWS);
     let spans = team(job.threads, |member| {
         let mut local = pool.local();
-        expose(&mut local);
         let mut spans: Vec<(&str, Vec<[u64; 1]>)> = Vec::new();
         work(job, &mut local, &mut |calls| {
             for (name, call) in calls {
@@ -73,10 +72,27 @@ pub(super) fn together<P: PoolSubject + Sync>(
     Ok(Measured::Time { nanos: (0..kinds).map(phase).collect() })
 }
 
-/// Shows a thread's local to others, as far as the compiler knows: no pool keeps its state in registers
-/// from one pair to the next, as it could not in a program either.
-fn expose<T>(local: &mut T) {
-    black_box(local);
+/// A thread's local at an address that others know, as far as the compiler does: no pool keeps its state
+/// in registers from one call to the next, as it could not in a program either. (A reference would say
+/// that nobody else writes there.)
+struct Exposed<'l, L>(*mut L, PhantomData<&'l mut L>);
+
+impl<'l, L> Exposed<'l, L> {
+    fn of(local: &'l mut L) -> Self {
+        Self(black_box(local), PhantomData)
+    }
+
+    /// The same, in a register of the caller's: a loop's calls do not load the address each.
+    #[inline(always)]
+    fn near(&mut self) -> Exposed<'_, L> {
+        Exposed(self.0, PhantomData)
+    }
+
+    #[inline(always)]
+    fn get(&mut self) -> &mut L {
+        // SAFETY: borrowed for `'l`, and lent on by whoever has this alone.
+        unsafe { &mut *self.0 }
+    }
 }
 
 /// Blocks for so many threads, with room for what each keeps.
@@ -85,8 +101,8 @@ fn capacity(threads: usize) -> usize {
 }
 
 #[inline(always)]
-fn take<'a, P: PoolSubject>(local: &mut P::Local<'a>, word: u64) -> Held<'a, P> {
-    match local.take(word) {
+fn take<'a, P: PoolSubject>(local: &mut Exposed<'_, P::Local<'a>>, word: u64) -> Held<'a, P> {
+    match local.get().take(word) {
         Some(held) => held,
         None => nothing(),
     }
@@ -99,10 +115,11 @@ fn nothing() -> ! {
 }
 
 #[inline(always)]
-fn pairs<P: PoolSubject>(local: &mut P::Local<'_>, calls: usize) {
+fn pairs<P: PoolSubject>(local: &mut Exposed<'_, P::Local<'_>>, calls: usize) {
+    let mut local = local.near();
     for word in 0..calls {
-        let held = black_box(take::<P>(local, word as u64));
-        local.give(held);
+        let held = black_box(take::<P>(&mut local, word as u64));
+        local.get().give(held);
     }
 }
 
@@ -112,7 +129,8 @@ pub(super) fn pair<P: PoolSubject>(
     local: &mut P::Local<'_>,
     with: &mut dyn FnMut(&mut [Call<'_>]),
 ) {
-    with(&mut [("pair", Box::new(|calls| pairs::<P>(local, calls)))]);
+    let mut local = Exposed::of(local);
+    with(&mut [("pair", Box::new(|calls| pairs::<P>(&mut local, calls)))]);
 }
 
 /// Two thousand blocks are held: pairs on top, and random replacement among them.
@@ -121,21 +139,23 @@ pub(super) fn held<P: PoolSubject>(
     local: &mut P::Local<'_>,
     with: &mut dyn FnMut(&mut [Call<'_>]),
 ) {
+    let mut local = Exposed::of(local);
     let mut random = Random::new(job.seed);
     let mut held: Vec<Option<Held<'_, P>>> =
-        (0..LIVE).map(|word| Some(take::<P>(local, word as u64))).collect();
-    with(&mut [("pair", Box::new(|calls| pairs::<P>(local, calls)))]);
+        (0..LIVE).map(|word| Some(take::<P>(&mut local, word as u64))).collect();
+    with(&mut [("pair", Box::new(|calls| pairs::<P>(&mut local, calls)))]);
     let replace = |calls: usize| {
+        let mut local = local.near();
         for word in 0..calls {
             let place = random.between(0, LIVE as u32 - 1) as usize;
             if let Some(old) = held[place].take() {
-                local.give(old);
+                local.get().give(old);
             }
-            held[place] = Some(take::<P>(local, word as u64));
+            held[place] = Some(take::<P>(&mut local, word as u64));
         }
     };
     with(&mut [("replace", Box::new(replace))]);
-    held.into_iter().flatten().for_each(|held| local.give(held));
+    held.into_iter().flatten().for_each(|held| local.get().give(held));
 }
 
 /// A thousand blocks, all taken, then all given back, the oldest first.
@@ -144,14 +164,16 @@ pub(super) fn batch<P: PoolSubject>(
     local: &mut P::Local<'_>,
     with: &mut dyn FnMut(&mut [Call<'_>]),
 ) {
+    let mut local = Exposed::of(local);
     let mut held: Vec<Held<'_, P>> = Vec::with_capacity(BATCH);
     let batches = |calls: usize| {
+        let mut local = local.near();
         for _ in 0..calls.div_ceil(BATCH) {
             for word in 0..BATCH {
-                held.push(take::<P>(local, word as u64));
+                held.push(take::<P>(&mut local, word as u64));
             }
-            held.drain(..).for_each(|held| local.give(held));
-            local.emptied();
+            held.drain(..).for_each(|held| local.get().give(held));
+            local.get().emptied();
         }
     };
     with(&mut [("pair", Box::new(batches))]);
