@@ -103,7 +103,7 @@ impl<const N: usize, const WORDS: usize> Slots<N, WORDS> {
     }
 
     fn take(&self) -> Option<usize> {
-        let slot = self.bits.take(N)?;
+        let slot = self.bits.take(N, 0)?;
         // SAFETY: the slot is ours; loom reports it if it is somebody else's too.
         self.cells[slot].with_mut(|cell| unsafe { *cell += 1 });
         Some(slot)
@@ -152,7 +152,7 @@ fn a_thread_that_stops_for_ever_in_a_static_pool_costs_one_slot_at_most() {
             let other = Arc::clone(&slots);
             let thread = thread::spawn(move || {
                 stopped_after(steps, || {
-                    let slot = other.bits.take(3);
+                    let slot = other.bits.take(3, 0);
                     if let Some(slot) = slot {
                         let _ = other.bits.put(slot, 3);
                     }

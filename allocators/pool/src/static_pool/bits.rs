@@ -6,8 +6,9 @@
 //!   taken  [1111…] [0110…] …   one bit a slot
 //! ```
 //!
-//! A slot belongs to whoever set its bit. `full` is a hint: it says where not to look first, and a
-//! request fails only after all words were looked at. All zero is a pool of free slots.
+//! A slot belongs to whoever set its bit. A request looks at one word first, each thread at another one,
+//! so that threads seldom write to one line. `full` is a hint: it says where not to look after that, and
+//! a request fails only after all words were looked at. All zero is a pool of free slots.
 
 use strata_core::span::AlreadyFree;
 use strata_core::sync::{AtomicUsize, Ordering};
@@ -41,28 +42,47 @@ impl<const WORDS: usize> Bits<WORDS> {
         Self { full: AtomicUsize::new(0), taken }
     }
 
-    /// Takes a free slot of the first `slots`, the lowest one as a rule. Lock-free. O(1) while the
-    /// hints are right and there is one, O(words) otherwise.
+    /// Takes a free slot of the first `slots`: the lowest one of word `from`, which is below
+    /// [`starts`](Self::starts), or else of the next word that has one. Lock-free. O(1) while the hints
+    /// are right and there is one, O(words) otherwise.
     #[inline]
-    pub(crate) fn take(&self, slots: usize) -> Option<usize> {
-        let words = slots.div_ceil(BITS);
+    pub(crate) fn take(&self, slots: usize, from: usize) -> Option<usize> {
+        debug_assert!(from < Self::starts(slots));
+        // The hints are not asked first: their line may have words that other threads write.
+        match self.take_in(from, slots) {
+            Some(slot) => Some(slot),
+            None => self.take_beyond(slots, from),
+        }
+    }
+
+    #[inline(never)]
+    fn take_beyond(&self, slots: usize, from: usize) -> Option<usize> {
         // Relaxed: a hint.
-        let hinted = self.full.load(Ordering::Relaxed);
-        let first = (!hinted).trailing_zeros() as usize;
-        // The usual case: a word that has a free slot, and another one besides.
-        if first < words
-            && let Some(slot) = self.take_in(first, slots)
+        let open = !self.full.load(Ordering::Relaxed) & mask(0, Self::starts(slots));
+        // What is rotated out comes in again on top.
+        let first = open.rotate_right(from as u32).trailing_zeros() as usize;
+        if first < BITS
+            && let Some(slot) = self.take_in((first + from) % BITS, slots)
         {
             return Some(slot);
         }
         self.take_slow(slots)
     }
 
+    /// The words that have a hint of their own, or share it with higher ones: a look may begin there.
+    #[inline]
+    pub(crate) const fn starts(slots: usize) -> usize {
+        let words = slots.div_ceil(BITS);
+        if words < BITS { words } else { BITS }
+    }
+
     #[cold]
     fn take_slow(&self, slots: usize) -> Option<usize> {
-        // Every word once, whatever the hints say: a thread may have been stopped before it put one
-        // right.
-        (0..slots.div_ceil(BITS)).find_map(|word| {
+        // Every word, whatever the hints say: a thread may have been stopped before it put one right. And
+        // all of them once more, the other way: while this one was stopped in between, others may have
+        // used up what lay ahead of it and put back what lies behind.
+        let words = 0..slots.div_ceil(BITS);
+        words.clone().chain(words.rev()).find_map(|word| {
             let slot = self.take_in(word, slots)?;
             self.note_free(word);
             Some(slot)
