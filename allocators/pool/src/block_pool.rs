@@ -48,7 +48,9 @@ const SHARE: usize = 16;
 /// unsafe { pool.deallocate(block) };
 /// # Ok::<(), strata_core::ConfigError>(())
 /// ```
+#[repr(C)]
 pub struct BlockPool<S: Source<Address = NonNull<u8>> = SystemSource, L: RawLock = SystemLock> {
+    // First what all threads read and hardly anybody writes, on lines that stay everybody's.
     /// What threads know it by; zero before the first use.
     #[cfg_attr(
         not(all(feature = "std", not(strata_loom))),
@@ -60,6 +62,19 @@ pub struct BlockPool<S: Source<Address = NonNull<u8>> = SystemSource, L: RawLock
     pub(crate) rounds: AtomicUsize,
     pub(crate) most_rounds: usize,
     pub(crate) most_magazines: u32,
+    #[cfg_attr(
+        not(all(feature = "std", not(strata_loom))),
+        expect(dead_code, reason = "there is a clock with std only")
+    )]
+    pub(crate) interval: usize,
+    /// A value in a block was pinned.
+    pub(crate) pinned: AtomicBool,
+    pub(crate) cache_table: Segments,
+    /// Caches in the table.
+    pub(crate) cache_count: AtomicUsize,
+    /// The line of exchanges, aligned to one, and behind it one more table.
+    pub(crate) depot: Depot,
+    // What is written together with the chunks.
     /// Blocks in all chunks, as of a moment.
     pub(crate) capacity: AtomicUsize,
     /// Requests that got nothing.
@@ -70,17 +85,6 @@ pub struct BlockPool<S: Source<Address = NonNull<u8>> = SystemSource, L: RawLock
         expect(dead_code, reason = "there is a clock with std only")
     )]
     pub(crate) decayed: AtomicUsize,
-    #[cfg_attr(
-        not(all(feature = "std", not(strata_loom))),
-        expect(dead_code, reason = "there is a clock with std only")
-    )]
-    pub(crate) interval: usize,
-    /// A value in a block was pinned.
-    pub(crate) pinned: AtomicBool,
-    pub(crate) depot: Depot,
-    pub(crate) cache_table: Segments,
-    /// Caches in the table.
-    pub(crate) cache_count: AtomicUsize,
     pub(crate) central: Guarded<Central<S>, L>,
 }
 

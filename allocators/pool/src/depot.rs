@@ -14,7 +14,7 @@
 use core::ptr::{self, NonNull};
 
 use strata_core::list::{IndexHead, IndexStack, Links, SharedLinks};
-use strata_core::sync::{AtomicU32, AtomicUsize, Ordering, UnsafeCell};
+use strata_core::sync::{AtomicU32, AtomicUsize, Ordering, UnsafeCell, unexplored};
 
 use crate::store::segments::Segments;
 
@@ -84,22 +84,32 @@ unsafe impl Links for HeadLinks<'_> {
 // SAFETY: 1. an atomic load of one place, whoever stores there.
 unsafe impl SharedLinks for HeadLinks<'_> {}
 
-/// Two words that are written together, on a line of their own.
+/// Full magazines that the depot keeps at least, before blocks go back to their chunks.
+const FULLS: usize = 8;
+/// And at most, whatever is asked for: what they take themselves stays.
+const MOST_FULLS: usize = 64;
+
+/// All that an exchange of magazines writes, on a line of its own: who has the line has all of it, and a
+/// full magazine left for an empty one moves it between two processors once.
 #[derive(Debug)]
 #[repr(align(128))]
-struct Padded(IndexStack);
+struct Exchange {
+    full: IndexStack,
+    empty: IndexStack,
+    /// Magazines on `full`, as of a moment; never less than there are.
+    fulls: AtomicUsize,
+    /// The fewest of them since the last decay.
+    low: AtomicUsize,
+    /// How many may be there.
+    most: unexplored::AtomicUsize,
+    /// Not zero where one was refused since the last [`Depot::note_missing`].
+    refused: unexplored::AtomicUsize,
+}
 
 /// The magazines of a pool that no thread has.
 #[derive(Debug)]
 pub(crate) struct Depot {
-    full: Padded,
-    empty: Padded,
-    /// Magazines on `full`, as of a moment; never less than there are.
-    fulls: AtomicUsize,
-    /// Blocks in those.
-    blocks: AtomicUsize,
-    /// The fewest of them since the last decay.
-    low: AtomicUsize,
+    exchange: Exchange,
     pub(crate) magazines: Segments,
 }
 
@@ -108,11 +118,14 @@ impl Depot {
         /// A depot of magazines of `rounds` blocks at most; there are none yet.
         pub(crate) fn new(rounds: usize) -> Self {
             Self {
-                full: Padded(IndexStack::new()),
-                empty: Padded(IndexStack::new()),
-                fulls: AtomicUsize::new(0),
-                blocks: AtomicUsize::new(0),
-                low: AtomicUsize::new(0),
+                exchange: Exchange {
+                    full: IndexStack::new(),
+                    empty: IndexStack::new(),
+                    fulls: AtomicUsize::new(0),
+                    low: AtomicUsize::new(0),
+                    most: unexplored::AtomicUsize::new(FULLS),
+                    refused: unexplored::AtomicUsize::new(0),
+                },
                 magazines: Segments::new(Magazine::stride(rounds)),
             }
         }
@@ -178,74 +191,78 @@ impl Depot {
 
     /// Takes a magazine with blocks. Lock-free.
     pub(crate) fn take_full(&self) -> Option<MagazineId> {
+        let Exchange { full, fulls, low, .. } = &self.exchange;
         // SAFETY: 1. always the heads' links.
-        let id = unsafe { self.full.0.pop(self.links()) }?;
+        let id = unsafe { full.pop(self.links()) }?;
         // Relaxed, all: hints. Counted down after the pop: never less than there are.
-        let left = self.fulls.fetch_sub(1, Ordering::Relaxed) - 1;
-        self.low.fetch_min_relaxed(left);
-        self.blocks.fetch_sub(self.len(id), Ordering::Relaxed);
+        let left = fulls.fetch_sub(1, Ordering::Relaxed) - 1;
+        if low.load(Ordering::Relaxed) > left {
+            low.store(left, Ordering::Relaxed);
+        }
         Some(id)
     }
 
-    /// Leaves a magazine with blocks, unless there are `most` already: the caller's again then.
-    /// Lock-free.
-    pub(crate) fn put_full(&self, id: MagazineId, most: usize) -> Result<(), MagazineId> {
+    /// Whether one more magazine with blocks would be refused, in a pool of which `part` magazines may
+    /// always be here.
+    pub(crate) fn is_full(&self, part: usize) -> bool {
+        // Relaxed: a hint.
+        let most = part.max(self.exchange.most.load(Ordering::Relaxed)).min(MOST_FULLS);
+        let full = self.fulls() >= most;
+        if full {
+            // Relaxed: a hint. Written where it is new alone: the line is everybody's.
+            if self.exchange.refused.load(Ordering::Relaxed) == 0 {
+                self.exchange.refused.store(1, Ordering::Relaxed);
+            }
+        }
+        full
+    }
+
+    /// Says that blocks come from the chunks since there was no magazine with any. Where one was refused
+    /// before, the same blocks go back and forth: twice as many may stay.
+    pub(crate) fn note_missing(&self) {
+        let Exchange { most, refused, .. } = &self.exchange;
+        // Relaxed, all: hints, and a change that is lost comes again.
+        if refused.load(Ordering::Relaxed) != 0 {
+            refused.store(0, Ordering::Relaxed);
+            let now = most.load(Ordering::Relaxed);
+            most.store((2 * now).min(MOST_FULLS), Ordering::Relaxed);
+        }
+    }
+
+    /// Leaves a magazine with blocks. Lock-free.
+    pub(crate) fn put_full(&self, id: MagazineId) {
         debug_assert!(self.len(id) > 0);
         // Relaxed: a hint, counted before the push.
-        if self.fulls.fetch_add(1, Ordering::Relaxed) >= most {
-            self.fulls.fetch_sub(1, Ordering::Relaxed);
-            return Err(id);
-        }
-        // Relaxed: a figure.
-        self.blocks.fetch_add(self.len(id), Ordering::Relaxed);
+        self.exchange.fulls.fetch_add(1, Ordering::Relaxed);
         // SAFETY: 1. the caller's. 2. always the heads' links.
-        unsafe { self.full.0.push(self.links(), id) };
-        Ok(())
+        unsafe { self.exchange.full.push(self.links(), id) };
     }
 
     /// Takes a magazine without blocks. Lock-free.
     pub(crate) fn take_empty(&self) -> Option<MagazineId> {
         // SAFETY: 1. always the heads' links.
-        unsafe { self.empty.0.pop(self.links()) }
+        unsafe { self.exchange.empty.pop(self.links()) }
     }
 
     /// Leaves a magazine without blocks. Lock-free.
     pub(crate) fn put_empty(&self, id: MagazineId) {
         debug_assert_eq!(self.len(id), 0);
         // SAFETY: 1. the caller's. 2. always the heads' links.
-        unsafe { self.empty.0.push(self.links(), id) };
+        unsafe { self.exchange.empty.push(self.links(), id) };
     }
 
     /// Magazines with blocks, about.
     pub(crate) fn fulls(&self) -> usize {
         // Relaxed: a figure.
-        self.fulls.load(Ordering::Relaxed)
+        self.exchange.fulls.load(Ordering::Relaxed)
     }
 
-    /// Blocks in them, about.
-    pub(crate) fn blocks_in_full(&self) -> usize {
-        // Relaxed: a figure.
-        self.blocks.load(Ordering::Relaxed)
-    }
-
-    /// The fewest magazines with blocks since the last call; counts anew from now on.
+    /// The fewest magazines with blocks since the last call; counts anew from now on. Half as many more
+    /// than usual may be here from now on.
     pub(crate) fn unused(&self) -> usize {
-        // Relaxed, both: what is a little off only delays a decay.
-        self.low.swap(self.fulls(), Ordering::Relaxed)
-    }
-}
-
-/// The shim has no `fetch_min`.
-trait FetchMin {
-    fn fetch_min_relaxed(&self, value: usize);
-}
-
-impl FetchMin for AtomicUsize {
-    #[inline]
-    fn fetch_min_relaxed(&self, value: usize) {
-        // Relaxed, all: a hint that no memory hangs on.
-        if self.load(Ordering::Relaxed) > value {
-            self.store(value, Ordering::Relaxed);
-        }
+        let Exchange { low, most, .. } = &self.exchange;
+        // Relaxed, all: what is a little off only delays a decay.
+        most.store((most.load(Ordering::Relaxed) / 2).max(FULLS), Ordering::Relaxed);
+        low.swap(self.fulls(), Ordering::Relaxed)
     }
 }

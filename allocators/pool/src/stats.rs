@@ -105,13 +105,14 @@ impl<S: Source<Address = NonNull<u8>>> Store<S> {
 }
 
 impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
-    /// Free blocks in magazines.
-    fn cached(&self) -> usize {
-        let mut cached = self.depot.blocks_in_full();
+    /// Free blocks in magazines, of which `made` were made.
+    fn cached(&self, made: u32) -> usize {
+        // Every magazine's head says its length; that of a loaded one is what it had when it was loaded.
+        let mut cached: usize = (0..made).map(|id| self.depot.len(id)).sum();
         for cache in self.caches() {
             cached += cache.loaded_len(&self.depot) + usize::from(cache.has_hot());
-            if let Some((_, previous)) = cache.magazines() {
-                cached += self.depot.len(previous);
+            if let Some((loaded, _)) = cache.magazines() {
+                cached = cached.saturating_sub(self.depot.len(loaded));
             }
         }
         cached
@@ -119,7 +120,6 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
 
     /// The pool's figures. O(chunks, caches and magazines).
     pub fn stats(&self) -> PoolStats {
-        let cached = self.cached();
         // Relaxed: a figure.
         let failed = self.failed.load(Ordering::Relaxed);
         self.central(|central| {
@@ -129,6 +129,7 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
             let magazines = self.depot.magazines.touched(central.magazines as usize, granule);
             let caches = self.caches().count();
             let tables = magazines + self.cache_table.touched(caches, granule);
+            let cached = self.cached(central.magazines);
             central.store.stats(cached, failed, tables, all.saturating_sub(tables))
         })
     }

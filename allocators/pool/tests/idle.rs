@@ -109,3 +109,34 @@ fn memory_for_ten_layouts_is_the_blocks_and_little_else() {
         }
     }
 }
+
+// With feature `checked` there are no magazines.
+#[cfg(not(feature = "checked"))]
+#[test]
+fn blocks_that_go_back_and_forth_stay_in_magazines_until_they_do_not() {
+    let pool = BlockPool::new(std::alloc::Layout::new::<Value>()).unwrap();
+    let (taker, giver) =
+        (strata_pool::ThreadCache::new(&pool), strata_pool::ThreadCache::new(&pool));
+    let hand_over = || {
+        let blocks: Vec<_> = (0..1000).map(|_| taker.allocate().unwrap()).collect();
+        for block in blocks {
+            // SAFETY: 1. of the pool, used no more.
+            unsafe { giver.deallocate(block) };
+        }
+    };
+    hand_over();
+    let at_first = pool.stats().cached;
+    assert!(at_first < 500, "{at_first} blocks of one burst");
+    for _ in 0..4 {
+        hand_over();
+    }
+    let cached = pool.stats().cached;
+    assert!(cached > 900, "{cached} blocks where a thousand are handed over again and again");
+    taker.flush();
+    giver.flush();
+    pool.decay();
+    pool.decay();
+    assert_eq!(pool.stats().cached, 0, "what nobody used since the last decay");
+    pool.trim(0);
+    assert_eq!(pool.stats().capacity, 0);
+}

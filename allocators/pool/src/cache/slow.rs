@@ -12,12 +12,8 @@ use crate::depot::{MagazineId, NO_MAGAZINE};
 
 /// Visits to the slow path between two looks at the clock.
 const LOOK: u32 = 64;
-/// Full magazines that the depot keeps at least, before blocks go back to their chunks.
-const FULLS: usize = 8;
-/// Beyond those, the depot keeps a part of the pool, one in so many blocks, up to so many magazines:
-/// what they take themselves stays.
+/// The depot keeps a part of the pool, one in so many blocks, and more where they go back and forth.
 const PART: usize = 8;
-const MOST_FULLS: usize = 64;
 
 impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
     /// Works on the chunks. Who meets another thread here makes everybody's magazines longer.
@@ -31,8 +27,11 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
         };
         self.central.with_watched(contended, |central| {
             let result = work(central);
-            // Relaxed: a figure.
-            self.capacity.store(central.store.capacity(), Ordering::Relaxed);
+            let capacity = central.store.capacity();
+            // Relaxed, both: a figure. Written where it is new alone: others read it.
+            if self.capacity.load(Ordering::Relaxed) != capacity {
+                self.capacity.store(capacity, Ordering::Relaxed);
+            }
             result
         })
     }
@@ -40,13 +39,6 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
     pub(crate) fn rounds(&self) -> usize {
         // Relaxed: see `central`.
         self.rounds.load(Ordering::Relaxed)
-    }
-
-    /// Magazines with blocks that the depot may keep.
-    fn most_fulls(&self) -> usize {
-        // Relaxed: a hint.
-        let part = self.capacity.load(Ordering::Relaxed) / PART;
-        (part / self.rounds().max(1)).clamp(FULLS, MOST_FULLS)
     }
 
     /// Takes a block where the loaded magazine has none.
@@ -63,6 +55,7 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
             depot.put_empty(previous);
             cache.load(depot, full, loaded, rounds);
         } else {
+            depot.note_missing();
             self.fill(loaded, rounds);
             cache.load(depot, loaded, previous, rounds);
         }
@@ -99,15 +92,13 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
     /// Leaves a full magazine in the depot in exchange for an empty one; `None` where the depot has
     /// enough, or there is no empty one.
     fn pass_on(&self, full: MagazineId) -> Option<MagazineId> {
-        let most = self.most_fulls();
-        if self.depot.fulls() >= most {
+        // Relaxed: a figure.
+        let part = self.capacity.load(Ordering::Relaxed) / PART / self.rounds().max(1);
+        if self.depot.is_full(part) {
             return None;
         }
         let empty = self.depot.take_empty().or_else(|| self.new_magazine())?;
-        if self.depot.put_full(full, most).is_err() {
-            self.depot.put_empty(empty);
-            return None;
-        }
+        self.depot.put_full(full);
         Some(empty)
     }
 
