@@ -11,7 +11,7 @@ use strata_core::sync::{AtomicBool, AtomicUsize, Ordering};
 use strata_core::{ConfigError, Exhausted, Source};
 
 use crate::blocks::Blocks;
-use crate::cache::{Cache, OWNED};
+use crate::cache::Cache;
 use crate::config::{Config, MOST_ROUNDS};
 use crate::depot::Depot;
 use crate::store::segments::Segments;
@@ -51,21 +51,14 @@ const SHARE: usize = 16;
 #[repr(C)]
 pub struct BlockPool<S: Source<Address = NonNull<u8>> = SystemSource, L: RawLock = SystemLock> {
     // First what all threads read and hardly anybody writes, on lines that stay everybody's.
-    /// What threads know it by; zero before the first use.
-    #[cfg_attr(
-        not(all(feature = "std", not(strata_loom))),
-        expect(dead_code, reason = "threads have caches of themselves with std only")
-    )]
+    /// What threads know it by, with feature `std`; zero before the first use.
     pub(crate) number: AtomicUsize,
     pub(crate) shape: Shape,
     /// Blocks that fill a magazine, now and at most.
     pub(crate) rounds: AtomicUsize,
     pub(crate) most_rounds: usize,
     pub(crate) most_magazines: u32,
-    #[cfg_attr(
-        not(all(feature = "std", not(strata_loom))),
-        expect(dead_code, reason = "there is a clock with std only")
-    )]
+    /// Milliseconds between two decays by itself.
     pub(crate) interval: usize,
     /// A value in a block was pinned.
     pub(crate) pinned: AtomicBool,
@@ -80,10 +73,6 @@ pub struct BlockPool<S: Source<Address = NonNull<u8>> = SystemSource, L: RawLock
     /// Requests that got nothing.
     pub(crate) failed: AtomicUsize,
     /// When it last decayed by itself, in milliseconds.
-    #[cfg_attr(
-        not(all(feature = "std", not(strata_loom))),
-        expect(dead_code, reason = "there is a clock with std only")
-    )]
     pub(crate) decayed: AtomicUsize,
     pub(crate) central: Guarded<Central<S>, L>,
 }
@@ -307,50 +296,6 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
     pub fn layout(&self) -> Layout {
         // SAFETY: a multiple of the alignment, below 2 GiB.
         unsafe { Layout::from_size_align_unchecked(self.shape.len(), self.shape.align) }
-    }
-
-    /// All caches that were ever made.
-    pub(crate) fn caches(&self) -> impl Iterator<Item = &Cache> {
-        // Acquire: its partner is the Release in `claim_cache`, before which they were written.
-        let count = self.cache_count.load(Ordering::Acquire) as u32;
-        // SAFETY: 1. counted, so from `grow`; written before, and there as long as the pool.
-        (0..count).map(|id| unsafe { self.cache_table.get(id).cast::<Cache>().as_ref() })
-    }
-
-    /// A cache for the caller alone, with magazines: one that was left, or a new one. `None` where
-    /// there is no memory for it, or may not be.
-    pub(crate) fn claim_cache(&self) -> Option<NonNull<Cache>> {
-        let left = self.caches().find(|cache| cache.claim()).map(NonNull::from);
-        let cache = left.or_else(|| self.new_cache())?;
-        // SAFETY: claimed, in a pool that is borrowed.
-        let claimed = unsafe { cache.as_ref() };
-        if claimed.magazines().is_some() || self.equip(claimed) {
-            return Some(cache);
-        }
-        claimed.leave();
-        None
-    }
-
-    fn new_cache(&self) -> Option<NonNull<Cache>> {
-        self.central(|central| {
-            if central.spare_caches.is_empty() {
-                if central.store.sealed {
-                    return None;
-                }
-                // SAFETY: 1. under the lock.
-                let ids = unsafe { self.cache_table.grow(&*central.store.source) };
-                central.spare_caches = ids.ok()?;
-            }
-            let id = central.spare_caches.next()?;
-            // SAFETY: 1. fresh from `grow`.
-            let cache = unsafe { self.cache_table.get(id) }.cast::<Cache>();
-            // SAFETY: nobody else has the item yet, which is as long as a cache.
-            unsafe { cache.write(Cache::new(OWNED)) };
-            // Release: its partner is the Acquire in `caches`. Numbers are given in order, under the
-            // lock.
-            self.cache_count.store(id as usize + 1, Ordering::Release);
-            Some(cache)
-        })
     }
 }
 

@@ -9,7 +9,8 @@
 //! Below the oldest block of a magazine stands null, so that an empty one shows by what is taken from
 //! it. A cache without magazines has both pointers at a null of everybody's, empty and full at once.
 
-pub(crate) mod slow;
+mod claim;
+mod slow;
 #[cfg(all(feature = "std", not(strata_loom)))]
 pub(crate) mod thread;
 

@@ -6,7 +6,7 @@ use strata_core::Source;
 use strata_core::lock::RawLock;
 use strata_core::sync::Ordering;
 
-use super::{Cache, FREE, OWNED};
+use super::{Cache, FREE};
 use crate::block_pool::{BlockPool, Central};
 use crate::depot::{MagazineId, NO_MAGAZINE};
 
@@ -267,22 +267,5 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> BlockPool<S, L> {
         if visits.is_multiple_of(LOOK) {
             self.look();
         }
-    }
-}
-
-impl Cache {
-    /// Makes a free cache the caller's; false where it is not free.
-    pub(crate) fn claim(&self) -> bool {
-        // Acquire: its partner is the Release in `leave`, behind which the owner before changed the
-        // cache and its magazines.
-        let claimed =
-            self.owner.compare_exchange(FREE, OWNED, Ordering::Acquire, Ordering::Relaxed);
-        claimed.is_ok()
-    }
-
-    /// Leaves the cache with what is in it to whoever claims it.
-    pub(crate) fn leave(&self) {
-        // Release: its partner is the Acquire in `claim`.
-        self.owner.store(FREE, Ordering::Release);
     }
 }
