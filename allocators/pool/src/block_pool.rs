@@ -51,9 +51,11 @@ const SHARE: usize = 16;
 #[repr(C)]
 pub struct BlockPool<S: Source<Address = NonNull<u8>> = SystemSource, L: RawLock = SystemLock> {
     // First what all threads read and hardly anybody writes, on lines that stay everybody's.
-    /// What threads know it by, with feature `std`; zero before the first use.
-    pub(crate) number: AtomicUsize,
     pub(crate) shape: Shape,
+    /// What threads know it by, with feature `std`; zero before the first use. Not at the beginning of a
+    /// line, where a value's first word is in its block: what the two addresses have in common would
+    /// make some processors hold the load of the one back for the store to the other.
+    pub(crate) number: AtomicUsize,
     /// Blocks that fill a magazine, now and at most.
     pub(crate) rounds: AtomicUsize,
     pub(crate) most_rounds: usize,

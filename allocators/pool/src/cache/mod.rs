@@ -39,10 +39,11 @@ pub(crate) const OWNED: u32 = 1;
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Cache {
-    /// The block that came back last, or null; null while there is no magazine.
-    hot: AtomicPtr<u8>,
     top: AtomicPtr<*mut u8>,
     limit: AtomicPtr<*mut u8>,
+    /// The block that came back last, or null; null while there is no magazine. Not at the beginning of
+    /// a line: see the pool's `number`.
+    hot: AtomicPtr<u8>,
     pub(crate) loaded: AtomicU32,
     pub(crate) previous: AtomicU32,
     /// [`FREE`] or [`OWNED`]; what a thread that ended left is in a cache that is free.
