@@ -33,7 +33,7 @@ unsafe impl Subject for StrataSegregated {
         Description {
             name: "strata-segregated".into(),
             version: VERSION.into(),
-            purge_settings: "retained <= max(128 KiB, live/8), learned".into(),
+            purge_settings: "retained <= max(1 MiB, live/8), learned".into(),
             calibration: false,
         }
     }
