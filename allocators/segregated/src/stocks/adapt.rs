@@ -10,8 +10,11 @@ use crate::class;
 pub(super) const FIRST: usize = 8;
 /// Blocks that a stock ever holds, at most: with the null below, an array of 16 KiB.
 pub(super) const MOST: usize = 2047;
-/// Blocks from which on a stock does not grow that is only ever full.
-pub(super) const PASSED_ON: usize = 63;
+/// Blocks from which on a stock does not grow that is only ever full, where its thread frees blocks of
+/// many classes, and where only of this one.
+const PASSED_ON: [usize; 2] = [63, 255];
+/// Visits in a row that found a stock full, after which it is one that is only ever full.
+pub(super) const GAVE: u8 = 8;
 /// Blocks that one refill takes, at most, and the first one after a flush.
 pub(super) const REFILL: usize = 512;
 const FIRST_REFILL: usize = 32;
@@ -57,10 +60,40 @@ pub(super) fn may_grow(bytes: usize, all: usize, high: usize) -> bool {
     bytes <= THREAD_BYTES.start || (bytes <= THREAD_BYTES.end && all <= 2 * high)
 }
 
+/// Whether a stock of `bound` blocks that is only ever full may grow, where the thread's stocks come to
+/// `bytes` then, and it visits the slow path for this class every `turn` visits: it passes its blocks
+/// on, and those of many classes would pin many pages until more are freed.
+pub(super) fn may_pass_on(bound: usize, bytes: usize, high: usize, turn: u16) -> bool {
+    let alone = is_alone(turn);
+    let part = if alone { high / 4 } else { high / 16 };
+    bound < PASSED_ON[usize::from(alone)] && bytes <= part.max(64 << 10)
+}
+
+/// Whether a class that a thread visits the slow path for every `turn` visits is about the only one.
+fn is_alone(turn: u16) -> bool {
+    turn <= 2
+}
+
+/// Whether blocks of such a class go to other threads as they are, from a stock of `bound` blocks that
+/// was found full `gave` times in a row.
+pub(super) fn passes_on(bound: usize, gave: u8, turn: u16) -> bool {
+    gave >= GAVE && is_alone(turn) && bound > PASSED_ON[0]
+}
+
+/// Bytes of blocks that may be on their way so.
+pub(super) fn most_passed(high: usize) -> usize {
+    high / 4
+}
+
 /// Bytes of blocks in stocks that ended threads leave for the next ones, where the heap's high mark
 /// is `high`.
 pub(super) fn most_left(high: usize) -> usize {
-    (high / 4).clamp(64 << 10, 2 << 20)
+    (high / 2).clamp(64 << 10, 4 << 20)
+}
+
+/// Bytes that stocks which ended threads leave may take themselves.
+pub(super) fn most_own_left(high: usize) -> usize {
+    (high / 16).clamp(64 << 10, 2 << 20)
 }
 
 /// Blocks that the `nth` refill in a row takes into a stock that holds up to `bound`, from 1 on.

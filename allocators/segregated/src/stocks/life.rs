@@ -6,13 +6,14 @@ use core::ptr::{self, NonNull};
 
 use strata_core::lock::Guarded;
 use strata_core::sync::Ordering;
+use strata_core::sync::unexplored::AtomicUsize;
 use strata_os::FutexLock;
 use strata_os::library;
 use strata_os::thread::ExitHook;
 
 use super::peak::ALL;
-use super::thread::{Cold, Thread, give_scrap};
-use super::{STOCKS, Stocks, adapt, nothing};
+use super::thread::{Cold, Thread, give_scrap, take_scrap};
+use super::{STOCKS, Stocks, adapt, nothing, passed};
 use crate::class::CLASSES;
 use crate::process::HEAP;
 
@@ -60,15 +61,25 @@ struct Registry {
     threads: *mut Thread,
     /// Stocks of threads that ended, for the next ones that begin: linked by `next`.
     left: *mut Thread,
-    /// Bytes of their blocks.
+    /// Bytes of their blocks, and of those that ending threads are about to leave.
     left_bytes: usize,
+    /// Bytes that they themselves take.
+    left_own: usize,
 }
 // SAFETY: the lists are reached under the lock; threads outlive their membership.
 unsafe impl Send for Registry {}
 static REGISTRY: Guarded<Registry, FutexLock> = Guarded::new(
     FutexLock::new(),
-    Registry { threads: ptr::null_mut(), left: ptr::null_mut(), left_bytes: 0 },
+    Registry { threads: ptr::null_mut(), left: ptr::null_mut(), left_bytes: 0, left_own: 0 },
 );
+
+/// Threads with stocks. Relaxed, all: who reads it acts rightly on any value.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether more threads than one have stocks.
+pub(super) fn are_several() -> bool {
+    THREADS.load(Ordering::Relaxed) > 1
+}
 
 static HOOK: ExitHook = ExitHook::new(thread_ends);
 
@@ -116,16 +127,15 @@ fn arm(stocks: &Stocks) {
         }
         registry.threads = at.as_ptr();
     });
+    THREADS.fetch_add(1, Ordering::Relaxed);
     state.thread.set(at.as_ptr());
     state.phase.set(Phase::Armed);
 }
 
 /// Stocks without a block, in a scrap.
 fn new_thread() -> Option<NonNull<Thread>> {
-    let (all, len) = (&HEAP.territories, size_of::<Thread>());
-    let scrap = HEAP.ground.with(|ground| ground.take_scrap(&HEAP.source, all, len)).ok()?;
-    let thread = scrap.cast::<Thread>();
-    let cold = Cold { base: ptr::null_mut(), scrap: 0, bound: 0, last: 0, took: 0 };
+    let thread = take_scrap(size_of::<Thread>())?.cast::<Thread>();
+    let cold = Cold { base: ptr::null_mut(), scrap: 0, bound: 0, last: 0, took: 0, gave: 0 };
     let at = thread.as_ptr();
     // SAFETY: a scrap of this length, ours alone. The arrays are written when they are used.
     unsafe {
@@ -152,11 +162,14 @@ fn take_left(registry: &mut Registry) -> Option<NonNull<Thread>> {
     let thread = unsafe { &*at.as_ptr() };
     registry.left = thread.next;
     registry.left_bytes -= thread.left_bytes();
+    registry.left_own -= thread.own_bytes();
     Some(at)
 }
 
-/// Flushes stocks of threads that ended, until `bytes` of blocks went.
-pub(crate) fn flush_left(mut bytes: usize) {
+/// Flushes what no thread has: blocks on their way between two, and stocks of threads that ended,
+/// until `bytes` of blocks went.
+pub(crate) fn flush_left(bytes: usize) {
+    let mut bytes = bytes.saturating_sub(passed::flush(bytes));
     while bytes != 0
         && let Some(at) = REGISTRY.with(take_left)
     {
@@ -181,18 +194,16 @@ unsafe fn drop_left(at: NonNull<Thread>) {
             // SAFETY: above its null the array holds that many blocks.
             HEAP.flush(class, unsafe { core::slice::from_raw_parts(cold.base.add(1), len) });
         }
-        if cold.scrap != 0 {
-            give_scrap(cold);
-        }
+        // SAFETY: 1. ours alone, and done with.
+        unsafe { cold.give() };
     }
     ALL.count(thread.bytes, 0);
     // SAFETY: 1. from `new_thread`; nobody has it any more.
-    HEAP.ground.with(|ground| unsafe { ground.put_scrap(at.cast(), size_of::<Thread>()) });
+    unsafe { give_scrap(at.cast(), size_of::<Thread>()) };
 }
 
 /// Keeps the library that this code is in loaded: the hook calls into it.
 fn pin() {
-    use strata_core::sync::unexplored::AtomicUsize;
     static PINNED: AtomicUsize = AtomicUsize::new(0);
     // Relaxed: pinning twice does no harm.
     if PINNED.load(Ordering::Relaxed) == 0 {
@@ -224,17 +235,14 @@ unsafe extern "C" fn thread_ends(_thread: *mut c_void) {
     });
 }
 
-/// Takes a thread's stocks out of its hands, and keeps them for the next thread if that is not much.
+/// Takes a thread's stocks out of its hands, and keeps them for the next thread: their bounds, and as
+/// many blocks as there is room for.
 fn leave(thread: &mut Thread) {
     thread.put_run();
-    for class in 0..CLASSES {
-        thread.left[class] = thread.len(class) as u16;
-        thread.stocks().tops[class].store(nothing(), Ordering::Relaxed);
-        thread.stocks().limits[class].store(nothing(), Ordering::Relaxed);
-    }
-    let bytes = thread.left_bytes();
-    let at = NonNull::from(&mut *thread);
-    let kept = REGISTRY.with(|registry| {
+    THREADS.fetch_sub(1, Ordering::Relaxed);
+    let high = HEAP.resident.high();
+    let bytes = thread.stocked_bytes();
+    let room = REGISTRY.with(|registry| {
         // SAFETY: members of the registry are there until they leave it, under this lock.
         unsafe {
             match thread.prev.as_mut() {
@@ -245,12 +253,27 @@ fn leave(thread: &mut Thread) {
                 next.prev = thread.prev;
             }
         }
-        thread.stocks = ptr::null();
-        let keeps = registry.left_bytes + bytes <= adapt::most_left(HEAP.resident.high());
+        let room = adapt::most_left(high).saturating_sub(registry.left_bytes).min(bytes);
+        registry.left_bytes += room;
+        room
+    });
+    for class in 0..CLASSES {
+        let len = thread.len(class);
+        thread.cut_to(class, if bytes == room { len } else { len * room / bytes });
+        thread.left[class] = thread.len(class) as u16;
+        thread.stocks().tops[class].store(nothing(), Ordering::Relaxed);
+        thread.stocks().limits[class].store(nothing(), Ordering::Relaxed);
+    }
+    thread.stocks = ptr::null();
+    let (at, own) = (NonNull::from(&mut *thread), thread.own_bytes());
+    let kept = REGISTRY.with(|registry| {
+        let keeps = registry.left_own + own <= adapt::most_own_left(high);
+        registry.left_bytes -= room;
         if keeps {
+            registry.left_bytes += thread.left_bytes();
+            registry.left_own += own;
             thread.next = registry.left;
             registry.left = at.as_ptr();
-            registry.left_bytes += bytes;
         }
         keeps
     });
@@ -262,6 +285,7 @@ fn leave(thread: &mut Thread) {
 
 /// Calls back with the class and number of the blocks in all stocks, those of other threads racily.
 pub(crate) fn stocked(mut visit: impl FnMut(usize, usize)) {
+    passed::each(&mut visit);
     REGISTRY.with(|registry| {
         let mut left = registry.left;
         // SAFETY: members of the registry are there, and change under this lock only.
@@ -307,6 +331,7 @@ pub(crate) mod requested {
 
     use super::{REGISTRY, REQUESTED, STOCKS};
     use strata_core::sync::Ordering;
+    use strata_core::sync::unexplored::AtomicUsize;
 
     #[inline]
     pub(crate) fn add(bytes: usize) {

@@ -16,6 +16,7 @@
 
 mod adapt;
 mod life;
+mod passed;
 mod peak;
 mod slow;
 mod thread;

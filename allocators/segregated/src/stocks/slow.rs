@@ -7,7 +7,8 @@ use strata_core::misuse;
 use strata_core::sync::Ordering;
 
 use super::life::{flush_left, thread};
-use super::{STOCKS, adapt};
+use super::thread::Thread;
+use super::{STOCKS, adapt, passed};
 use crate::class::{CLASSES, FRAME};
 use crate::large;
 use crate::process::HEAP;
@@ -34,7 +35,10 @@ pub(crate) fn take_slow(class: usize) -> *mut u8 {
         // SAFETY: the array has room for the bound above its null.
         let room = unsafe { core::slice::from_raw_parts_mut(cold.base.add(1), want) };
         room.fill(ptr::null_mut());
-        let (got, grown) = HEAP.refill(class, room);
+        let (got, grown) = match passed::take(class, room) {
+            0 => HEAP.refill(class, room),
+            got => (got, Grown::default()),
+        };
         if got == 0 {
             // The last resort: what this thread keeps, and spans that are kept without a block.
             thread.flush();
@@ -64,19 +68,18 @@ pub(crate) unsafe fn put_slow(class: usize, block: *mut u8) {
             HEAP.flush(class, &[block]);
             return;
         };
-        thread.visit(class, false);
-        let bound = usize::from(thread.cold[class].bound);
-        if bound == 0 {
-            HEAP.flush(class, &[block]);
-            return;
+        let turn = thread.visit(class, false);
+        let bound = |thread: &Thread| usize::from(thread.cold[class].bound);
+        if thread.len(class) == bound(thread) {
+            thread.pass_on(class, turn);
         }
-        if thread.len(class) == bound && thread.cut_to(class, bound / 2) {
+        if thread.len(class) == bound(thread) && thread.halve(class, turn) {
             // So much is free that some went back: blocks in stocks would pin pages of it.
             thread.trim();
-            if thread.cold[class].bound == 0 {
-                HEAP.flush(class, &[block]);
-                return;
-            }
+        }
+        if bound(thread) == 0 {
+            HEAP.flush(class, &[block]);
+            return;
         }
         let len = thread.len(class);
         // SAFETY: below the bound there is room for one more.

@@ -7,7 +7,7 @@ use strata_core::sync::Ordering;
 
 use super::life::flush_left;
 use super::peak::ALL;
-use super::{Stocks, adapt};
+use super::{Stocks, adapt, passed};
 use crate::class::{self, CLASSES};
 use crate::process::HEAP;
 use crate::resident::Grown;
@@ -23,8 +23,25 @@ pub(super) struct Cold {
     pub(super) bound: u16,
     /// [`Thread::visits`] at the last visit to the slow path.
     pub(super) last: u16,
-    /// Visits up to that one, without a break, that found it empty and not full.
+    /// Visits up to that one, without a break, that found it empty, or else full.
     pub(super) took: u8,
+    pub(super) gave: u8,
+}
+
+impl Cold {
+    /// Gives the array back where it is a scrap.
+    ///
+    /// # Safety
+    ///
+    /// 1. The array is in use no more.
+    pub(super) unsafe fn give(self) {
+        if self.scrap != 0
+            && let Some(base) = NonNull::new(self.base)
+        {
+            // SAFETY: 1. taken with this length; the caller's.
+            unsafe { give_scrap(base.cast(), self.scrap.into()) };
+        }
+    }
 }
 
 /// The slow side of a thread, in a scrap. The first arrays are in it.
@@ -75,6 +92,16 @@ impl Thread {
         self.left.iter().enumerate().map(bytes).sum()
     }
 
+    /// Bytes of blocks in the stocks.
+    pub(super) fn stocked_bytes(&self) -> usize {
+        (0..CLASSES).map(|class| self.len(class) * class::cut(class).block_len()).sum()
+    }
+
+    /// Bytes that the stocks take themselves.
+    pub(super) fn own_bytes(&self) -> usize {
+        size_of::<Self>() + self.cold.iter().map(|cold| usize::from(cold.scrap)).sum::<usize>()
+    }
+
     pub(super) fn len(&self, class: usize) -> usize {
         let base = self.cold[class].base;
         if base.is_null() {
@@ -109,14 +136,15 @@ impl Thread {
             // SAFETY: the first word of an array.
             unsafe { *base = ptr::null_mut() };
             let bound = adapt::first(class) as u16;
-            self.cold[class] = Cold { base, scrap: 0, bound, last: self.visits as u16, took: 0 };
+            self.cold[class] =
+                Cold { base, scrap: 0, bound, last: self.visits as u16, took: 0, gave: 0 };
             self.set(class, 0);
         }
     }
 
     /// Counts a visit to the slow path of a class, which takes a block or puts one back, and lets its
-    /// stock grow.
-    pub(super) fn visit(&mut self, class: usize, takes: bool) {
+    /// stock grow. Answers how many visits ago the last one of this class was.
+    pub(super) fn visit(&mut self, class: usize, takes: bool) -> u16 {
         self.start(class);
         self.visits = self.visits.wrapping_add(1);
         if self.visits.is_multiple_of(adapt::SWEEP) {
@@ -127,19 +155,44 @@ impl Thread {
         }
         let now = self.visits as u16;
         let last = core::mem::replace(&mut self.cold[class].last, now);
-        let took = self.cold[class].took;
+        let turn = now.wrapping_sub(last);
+        let Cold { took, gave, .. } = self.cold[class];
         self.cold[class].took = if takes { took.saturating_add(1) } else { 0 };
+        self.cold[class].gave = if takes { 0 } else { gave.saturating_add(1) };
         let bound = usize::from(self.cold[class].bound);
-        // A thread that only frees passes its blocks on: many would pin pages until it frees more.
-        let of_use = takes || took != 0 || bound < adapt::PASSED_ON;
-        if of_use && now.wrapping_sub(last) <= adapt::soon(class) {
+        if turn <= adapt::soon(class) {
             let grown = adapt::grown(class, bound);
             let more = grown.saturating_sub(bound) * class::cut(class).block_len();
-            let all = ALL.bytes() + more;
-            if more != 0 && adapt::may_grow(self.bytes + more, all, HEAP.resident.high()) {
+            let (mine, high) = (self.bytes + more, HEAP.resident.high());
+            let may = if takes || took != 0 {
+                adapt::may_grow(mine, ALL.bytes() + more, high)
+            } else {
+                adapt::may_pass_on(bound, mine, high, turn)
+            };
+            if more != 0 && may {
                 self.resize(class, grown);
             }
         }
+        turn
+    }
+
+    /// Halves a full stock, or its bound too where it had another use once, in this thread or in one
+    /// that left it, and is only ever full now. Answers whether the heap purged.
+    pub(super) fn halve(&mut self, class: usize, turn: u16) -> bool {
+        let Cold { bound, gave, .. } = self.cold[class];
+        let bound = usize::from(bound);
+        let high = HEAP.resident.high();
+        if gave < adapt::GAVE
+            || bound <= adapt::first(class)
+            || adapt::may_pass_on(bound - 1, self.bytes, high, turn)
+        {
+            return self.cut_to(class, bound / 2);
+        }
+        let bound = adapt::shrunk(class, bound);
+        let purged = self.cut_to(class, bound / 2);
+        self.resize(class, bound);
+        self.cold[class].gave = 0;
+        purged
     }
 
     /// Gives a stock another array. Keeps the old one where there is no memory.
@@ -149,10 +202,7 @@ impl Thread {
         let bytes = ((bound + 1) * size_of::<*mut u8>()).next_power_of_two();
         let old = self.cold[class];
         if bound > adapt::FIRST && bytes != usize::from(old.scrap) {
-            let all = &HEAP.territories;
-            let Ok(scrap) = HEAP.ground.with(|g| g.take_scrap(&HEAP.source, all, bytes)) else {
-                return;
-            };
+            let Some(scrap) = take_scrap(bytes) else { return };
             let base = scrap.cast::<*mut u8>().as_ptr();
             // SAFETY: the old array holds a null and `len` blocks; the new one has room.
             unsafe { old.base.copy_to_nonoverlapping(base, len + 1) };
@@ -171,8 +221,9 @@ impl Thread {
         self.bytes -= usize::from(old.bound) * class::cut(class).block_len();
         ALL.count(before, self.bytes);
         self.set(class, len);
-        if old.scrap != 0 && old.base != self.cold[class].base {
-            give_scrap(old);
+        if old.base != self.cold[class].base {
+            // SAFETY: 1. the thread has another array now.
+            unsafe { old.give() };
         }
     }
 
@@ -194,6 +245,19 @@ impl Thread {
                 self.resize(class, adapt::shrunk(class, bound).max(keep));
                 return;
             }
+        }
+    }
+
+    /// Leaves the older half of a full stock for threads that run out of this class, if this one does
+    /// nothing but free blocks of it.
+    pub(super) fn pass_on(&mut self, class: usize, turn: u16) {
+        let Cold { bound, gave, .. } = self.cold[class];
+        if adapt::passes_on(bound.into(), gave, turn) {
+            let blocks = self.blocks(class);
+            let (len, half) = (blocks.len(), blocks.len() / 2);
+            let passed = passed::put(class, &blocks[..half]);
+            blocks.copy_within(passed.., 0);
+            self.set(class, len - passed);
         }
     }
 
@@ -288,10 +352,18 @@ impl Thread {
     }
 }
 
-/// Gives an array's memory back.
-pub(super) fn give_scrap(cold: Cold) {
-    if let Some(base) = NonNull::new(cold.base.cast::<u8>()) {
-        // SAFETY: 1. the array was taken with this length, and is in use no more.
-        HEAP.ground.with(|ground| unsafe { ground.put_scrap(base, cold.scrap.into()) });
-    }
+/// Memory for an array, or a thread's slow side.
+pub(super) fn take_scrap(len: usize) -> Option<NonNull<u8>> {
+    let (source, all) = (&HEAP.source, &HEAP.territories);
+    HEAP.ground.with(|ground| ground.take_scrap(source, all, len)).ok()
+}
+
+/// Gives such memory back.
+///
+/// # Safety
+///
+/// 1. `at` is from [`take_scrap`] for the same `len`, and nobody uses it any more.
+pub(super) unsafe fn give_scrap(at: NonNull<u8>, len: usize) {
+    // SAFETY: 1. the caller's.
+    HEAP.ground.with(|ground| unsafe { ground.put_scrap(at, len) });
 }

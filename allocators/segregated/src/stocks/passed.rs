@@ -1,0 +1,116 @@
+//! Blocks on their way from threads that only free them to threads that only allocate.
+//!
+//! Where one thread allocates what another frees, each block would go through its span's bitmap, and
+//! both threads would write the lines of the descriptors under the shelf's lock. Instead the addresses
+//! change hands as they are, some hundred at once, as in the transfer cache of TCMalloc. Only a thread
+//! that frees and frees blocks of one class leaves some here; whoever runs out of that class takes
+//! them before it asks the heap.
+
+use core::ptr;
+
+use strata_core::lock::Guarded;
+use strata_core::sync::Ordering;
+use strata_core::sync::unexplored::AtomicUsize;
+use strata_os::FutexLock;
+
+use super::adapt;
+use super::life::are_several;
+use crate::class::{self, CLASSES};
+use crate::process::HEAP;
+
+/// Blocks of one class at most.
+const MOST: usize = 512;
+/// Blocks that go back to the heap at once.
+const CHUNK: usize = 64;
+/// Times that blocks may be left for one time that some were wanted.
+const ASKED: usize = 4;
+
+/// What there is of one class, on a cache line of its own.
+#[repr(align(64))]
+struct Passed {
+    /// How many blocks. Written under the lock; read without by those who would take some.
+    len: AtomicUsize,
+    /// How many more times some may be left before somebody takes some: nobody may be about to.
+    asked: AtomicUsize,
+}
+
+static ALL: [Passed; CLASSES] =
+    [const { Passed { len: AtomicUsize::new(0), asked: AtomicUsize::new(0) } }; CLASSES];
+
+/// The blocks of one class. Apart from the rest: memory of it is touched where blocks are passed only.
+struct Places(Guarded<[*mut u8; MOST], FutexLock>);
+
+// SAFETY: the addresses are of blocks in nobody's hand, and are reached under the lock.
+unsafe impl Sync for Places {}
+
+static PLACES: [Places; CLASSES] =
+    [const { Places(Guarded::new(FutexLock::new(), [ptr::null_mut(); MOST])) }; CLASSES];
+
+/// Bytes of all blocks here. Relaxed, as every access in here: a sum that is right when nobody is
+/// counting, and lengths that the lock orders for those who rely on them.
+static BYTES: AtomicUsize = AtomicUsize::new(0);
+
+/// Leaves blocks of `class` from the front of `blocks`. Answers how many.
+pub(super) fn put(class: usize, blocks: &[*mut u8]) -> usize {
+    let asked = ALL[class].asked.load(Ordering::Relaxed);
+    if asked == 0 {
+        return 0;
+    }
+    let block_len = class::cut(class).block_len();
+    let room =
+        adapt::most_passed(HEAP.resident.high()).saturating_sub(BYTES.load(Ordering::Relaxed));
+    let passed = &ALL[class];
+    PLACES[class].0.with(|places| {
+        let len = passed.len.load(Ordering::Relaxed);
+        let count = blocks.len().min(MOST - len).min(room / block_len);
+        places[len..len + count].copy_from_slice(&blocks[..count]);
+        passed.len.store(len + count, Ordering::Relaxed);
+        passed.asked.store(asked - 1, Ordering::Relaxed);
+        BYTES.fetch_add(count * block_len, Ordering::Relaxed);
+        count
+    })
+}
+
+/// Takes blocks of `class` into the front of `out`, those that were left last. Answers how many.
+pub(super) fn take(class: usize, out: &mut [*mut u8]) -> usize {
+    let passed = &ALL[class];
+    // Not even this word is touched in a program of one thread.
+    if passed.asked.load(Ordering::Relaxed) != ASKED && are_several() {
+        passed.asked.store(ASKED, Ordering::Relaxed);
+    }
+    if passed.len.load(Ordering::Relaxed) == 0 { 0 } else { take_places(class, out) }
+}
+
+fn take_places(class: usize, out: &mut [*mut u8]) -> usize {
+    let passed = &ALL[class];
+    PLACES[class].0.with(|places| {
+        let len = passed.len.load(Ordering::Relaxed);
+        let count = out.len().min(len);
+        out[..count].copy_from_slice(&places[len - count..len]);
+        passed.len.store(len - count, Ordering::Relaxed);
+        BYTES.fetch_sub(count * class::cut(class).block_len(), Ordering::Relaxed);
+        count
+    })
+}
+
+/// Gives blocks back to the heap, until about `bytes` of them went. Answers how many bytes did.
+pub(super) fn flush(bytes: usize) -> usize {
+    let mut done = 0;
+    for (class, passed) in ALL.iter().enumerate() {
+        let mut chunk = [ptr::null_mut(); CHUNK];
+        while done < bytes && passed.len.load(Ordering::Relaxed) != 0 {
+            passed.asked.store(0, Ordering::Relaxed);
+            let count = take_places(class, &mut chunk);
+            HEAP.flush(class, &chunk[..count]);
+            done += count * class::cut(class).block_len();
+        }
+    }
+    done
+}
+
+/// Calls back with the class and number of the blocks here; racy.
+pub(super) fn each(mut visit: impl FnMut(usize, usize)) {
+    for (class, passed) in ALL.iter().enumerate() {
+        visit(class, passed.len.load(Ordering::Relaxed));
+    }
+}
