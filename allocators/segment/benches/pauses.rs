@@ -9,7 +9,7 @@
 use std::time::Instant;
 
 use strata_segment::table::{
-    Budget, Descriptor, Handle, OnFull, Permissions, PinWord, SegmentTable,
+    Anchor, Budget, Descriptor, Handle, OnFull, Permissions, PinWord, SegmentTable,
 };
 use strata_segment::{BestFit, Entry, GoodFit, Policy};
 
@@ -31,9 +31,11 @@ impl Draw {
 fn with_table<P: Policy>(region: usize, segments: usize, f: impl FnOnce(SegmentTable<'_, P>)) {
     let mut entries = vec![Entry::EMPTY; 2 * segments + 8];
     let mut descriptors = vec![Descriptor::EMPTY; segments];
+    let mut anchors = vec![Anchor::EMPTY; segments];
     let mut pins: Vec<_> = (0..segments).map(|_| PinWord::new()).collect();
     let mut memory = vec![1_u8; region];
-    let mut table = SegmentTable::from_rows(&mut entries, &mut descriptors, &mut pins);
+    let mut table =
+        SegmentTable::from_rows(&mut entries, &mut descriptors, &mut anchors, &mut pins);
     table.add_slice(&mut memory).expect("long enough");
     f(table);
 }

@@ -8,7 +8,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use slotmap::{DefaultKey, SlotMap};
 use strata_segment::Entry;
 use strata_segment::table::{
-    Budget, Descriptor, Handle, OnFull, Permissions, PinWord, SegmentTable,
+    Anchor, Budget, Descriptor, Handle, OnFull, Permissions, PinWord, SegmentTable,
 };
 
 const RW: Permissions = Permissions::READ_WRITE;
@@ -19,6 +19,7 @@ const LEN: usize = 64;
 struct Rows {
     entries: Vec<Entry>,
     descriptors: Vec<Descriptor>,
+    anchors: Vec<Anchor>,
     pins: Vec<PinWord>,
     memory: Vec<u8>,
 }
@@ -28,14 +29,15 @@ impl Rows {
         Self {
             entries: vec![Entry::EMPTY; 2 * segments + 8],
             descriptors: vec![Descriptor::EMPTY; segments],
+            anchors: vec![Anchor::EMPTY; segments],
             pins: (0..segments).map(|_| PinWord::new()).collect(),
             memory: vec![0; bytes],
         }
     }
 
     fn table(&mut self) -> SegmentTable<'_> {
-        let Self { entries, descriptors, pins, memory } = self;
-        let mut table = SegmentTable::from_rows(entries, descriptors, pins);
+        let Self { entries, descriptors, anchors, pins, memory } = self;
+        let mut table = SegmentTable::from_rows(entries, descriptors, anchors, pins);
         table.add_slice(memory).expect("long enough");
         table
     }

@@ -14,7 +14,7 @@ use std::time::Instant;
 use graph::{MovingGraph, Vertex};
 use strata_segment::Entry;
 use strata_segment::GoodFit;
-use strata_segment::table::{Budget, Descriptor, OnFull, PinWord, Refused, SegmentTable};
+use strata_segment::table::{Anchor, Budget, Descriptor, OnFull, PinWord, Refused, SegmentTable};
 
 const VERTICES: usize = 10_000;
 const BUFFER: usize = 1 << 20;
@@ -35,9 +35,11 @@ fn reach(graph: &MovingGraph<'_, GoodFit<0, 0>>, from: Vertex) -> usize {
 fn main() -> Result<(), Refused> {
     let mut entries = vec![Entry::EMPTY; 2 * VERTICES + 8];
     let mut descriptors = vec![Descriptor::EMPTY; VERTICES];
+    let mut anchors = vec![Anchor::EMPTY; VERTICES];
     let mut pins: Vec<_> = (0..VERTICES).map(|_| PinWord::new()).collect();
     let mut memory = vec![0_u8; BUFFER];
-    let mut table = SegmentTable::from_rows(&mut entries, &mut descriptors, &mut pins);
+    let mut table =
+        SegmentTable::from_rows(&mut entries, &mut descriptors, &mut anchors, &mut pins);
     table.add_slice(&mut memory).expect("long enough for a region");
     table.set_on_full(OnFull::Compact { at_most: 64 << 10 });
     let mut graph = MovingGraph::new(table);

@@ -74,7 +74,7 @@ impl<'m, P: Policy, M: Mover> SegmentTable<'m, P, M> {
     ///
     /// [`Fault::NoSegment`] for a stale handle.
     pub fn is_pinned(&self, handle: Handle) -> Result<bool, Fault> {
-        self.descriptors.get(handle)?;
+        self.descriptors.find(handle)?;
         Ok(!self.pin_word(handle).is_free())
     }
 }

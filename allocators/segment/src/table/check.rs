@@ -54,16 +54,17 @@ impl<P: Policy, M: Mover> SegmentTable<'_, P, M> {
         for stretch in self.map() {
             let Some(segment) = stretch.segment else { continue };
             let broken = TableBroken::Segment(stretch.place);
-            let row = self.descriptors.get(segment.handle).map_err(|_| broken)?;
-            let is_there = row.base().number() == stretch.place
-                && self.core.place(row.node) == stretch.place
-                && stretch.place & (self.core.align(row.node) as u64 - 1) == 0;
-            if !is_there || row.limit() == 0 || row.limit() > stretch.len {
+            let index = self.descriptors.find(segment.handle).map_err(|_| broken)?;
+            let (node, limit) = (self.descriptors.node(index), self.descriptors.limit(index));
+            let is_there = self.descriptors.base(index).number() == stretch.place
+                && self.core.place(node) == stretch.place
+                && stretch.place & (self.core.align(node) as u64 - 1) == 0;
+            if !is_there || limit == 0 || limit > stretch.len {
                 return Err(broken);
             }
             segments += 1;
             pinned += usize::from(segment.pinned);
-            requested += row.limit();
+            requested += limit;
         }
         if segments != self.descriptors.live() || requested != self.requested {
             return Err(TableBroken::Counts);

@@ -156,7 +156,7 @@ impl<P: Policy, M: Mover> SegmentTable<'_, P, M> {
         if self.core.slides_to(node).is_none() {
             return Ok(Step::Up(node));
         }
-        let len = self.descriptors.row(self.core.tag(node)).limit();
+        let len = self.descriptors.limit(self.core.tag(node));
         match meter.may_move(len) {
             May::Move => {
                 self.slide(node)?;
@@ -177,20 +177,32 @@ impl<P: Policy, M: Mover> SegmentTable<'_, P, M> {
     /// Slides a used node, which is not pinned, over the hole below it. Whether it moved.
     pub(super) fn slide(&mut self, node: u32) -> Result<bool, NotMoved> {
         let Some(to) = self.core.slides_to(node) else { return Ok(false) };
-        let row = self.descriptors.row_mut(self.core.tag(node));
-        let len = row.limit();
-        // SAFETY: 1. in the same region, lower.
-        let target = unsafe { M::Place::at(to) };
-        // SAFETY: 1. the segment, and as many bytes from the hole below it on: no more than the two
-        // have together. 2. the hole is nobody's; the segment is not pinned, and the table is borrowed
-        // mutably.
-        unsafe { self.mover.copy(row.base(), target, len)? };
-        row.set(target, len);
-        self.moved_segments += 1;
-        self.moved_bytes += len as u64;
+        // SAFETY: 1. not pinned. 2. the hole below it begins at `to` or lower.
+        unsafe { self.copy_to(node, to)? };
         self.core.slide(node, to);
         debug_assert_eq!(self.core.place(node), to);
         Ok(true)
+    }
+
+    /// Copies what a used node's segment holds to another place, which is the segment's from now on.
+    ///
+    /// # Safety
+    ///
+    /// 1. The segment is not pinned.
+    /// 2. Between the node and the place, and as long as the segment from there on, there is nothing but
+    ///    the node and holes.
+    unsafe fn copy_to(&mut self, node: u32, to: u64) -> Result<(), NotMoved> {
+        let index = self.core.tag(node);
+        let len = self.descriptors.limit(index);
+        // SAFETY: 1. in the same region.
+        let target = unsafe { M::Place::at(to) };
+        // SAFETY: 1. the segment, and as many bytes of itself and of holes (2.). 2. holes are nobody's;
+        // the segment is not pinned (1.), and the table is borrowed mutably.
+        unsafe { self.mover.copy(self.descriptors.base(index), target, len)? };
+        self.descriptors.set(index, target, len);
+        self.moved_segments += 1;
+        self.moved_bytes += len as u64;
+        Ok(())
     }
 
     /// The highest used node below a used one, in its region.

@@ -4,28 +4,44 @@ use super::{Fault, Handle, Permissions, Place};
 
 /// Base, limit and permissions of one segment, as hardware keeps them; and what names it.
 ///
-/// Tables take them as a slice, so that they may lie in a `static`, on the stack or on a heap.
-/// 32 bytes where addresses have 64 bits, so that none lies in two lines of the cache.
+/// Tables take them as a slice, so that they may lie in a `static`, on the stack or on a heap. 16 bytes
+/// where addresses have 64 bits: all that an access looks at, four of them in a line of the cache. What
+/// it does not look at is in an [`Anchor`].
 ///
 /// # Invariants
 ///
 /// 1. While there is a segment, `limit` bytes from `base` on are its own.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(target_pointer_width = "64", repr(align(32)))]
+#[cfg_attr(target_pointer_width = "64", repr(align(16)))]
 pub struct Descriptor<P = core::ptr::NonNull<u8>> {
     /// Where the segment starts.
     base: P,
-    /// How many bytes of it the program has.
-    limit: usize,
+    /// How many bytes of it the program has: the lower half of that number, whose upper half is the
+    /// anchor's. It is no more than the whole, so that what ends within it ends within the segment.
+    limit: u32,
     /// The generation, and below it the rights that the segment does *not* grant. So a handle's
     /// generation and the rights that an access needs are compared at once.
     word: u32,
-    /// The core's node of the segment; the next free descriptor where there is none.
-    pub(super) node: u32,
 }
 
 #[cfg(target_pointer_width = "64")]
-static_assertions::assert_eq_size!(Descriptor, [u64; 4]);
+static_assertions::assert_eq_size!(Descriptor, [u64; 2]);
+
+/// The rest of what is known of one segment: what changes of the table look at, and accesses do not.
+///
+/// Tables take them as a slice, one for each descriptor.
+#[derive(Clone, Copy, Debug)]
+pub struct Anchor {
+    /// The core's node of the segment; the next free descriptor where there is none.
+    node: u32,
+    /// The upper half of the limit.
+    limit_high: u32,
+}
+
+impl Anchor {
+    /// That of no segment.
+    pub const EMPTY: Self = Self { node: NONE, limit_high: 0 };
+}
 
 /// The bits of a word that say which rights are not granted.
 pub(super) const DENIED: u32 = Permissions::ALL.bits();
@@ -39,20 +55,16 @@ impl<P: Place> Descriptor<P> {
     /// use strata_segment::table::Descriptor;
     /// let rows: [Descriptor; 64] = [Descriptor::EMPTY; 64];
     /// ```
-    pub const EMPTY: Self = Self { base: P::NOWHERE, limit: 0, word: 0, node: NONE };
+    pub const EMPTY: Self = Self { base: P::NOWHERE, limit: 0, word: 0 };
 
-    #[inline]
-    pub(super) fn base(&self) -> P {
-        self.base
-    }
-
-    #[inline]
-    pub(super) fn limit(&self) -> usize {
-        self.limit
-    }
-
-    pub(super) fn permissions(&self) -> Permissions {
+    fn permissions(&self) -> Permissions {
         Permissions::but(self.word)
+    }
+
+    /// The limit, with its upper half from the anchor.
+    #[inline]
+    fn whole_limit(&self, high: u32) -> usize {
+        (u64::from(high) << 32 | u64::from(self.limit)) as usize
     }
 
     /// Whether this has the segment that `handle` names, and it grants `access`.
@@ -63,6 +75,7 @@ impl<P: Place> Descriptor<P> {
 
     /// Why not.
     #[cold]
+    #[inline]
     fn refusal(&self, handle: Handle, access: Permissions) -> Fault {
         if self.word & !DENIED != handle.generation() {
             return Fault::NoSegment;
@@ -70,12 +83,7 @@ impl<P: Place> Descriptor<P> {
         Fault::Permission { wanted: access, held: self.permissions() }
     }
 
-    /// The segment has another place, of this length.
-    pub(super) fn set(&mut self, base: P, limit: usize) {
-        (self.base, self.limit) = (base, limit);
-    }
-
-    pub(super) fn set_permissions(&mut self, permissions: Permissions) {
+    fn set_permissions(&mut self, permissions: Permissions) {
         self.word = self.word & !DENIED | !permissions.bits() & DENIED;
     }
 }
@@ -91,9 +99,11 @@ const NONE: u32 = u32::MAX;
 /// 2. A used row is [`LIVE`] while its segment lives. Else it is on the list from `free`, once, or its
 ///    generation is [`RETIRED`].
 /// 3. No row has the same live generation twice.
+/// 4. There are as many anchors as rows.
 #[derive(Debug)]
 pub(super) struct Descriptors<'m, P> {
     rows: &'m mut [Descriptor<P>],
+    anchors: &'m mut [Anchor],
     /// The free descriptor that was last used.
     free: u32,
     fresh: u32,
@@ -105,12 +115,13 @@ pub(super) struct Descriptors<'m, P> {
 const RETIRED: u32 = 0;
 
 impl<'m, P: Place> Descriptors<'m, P> {
-    /// All rows are taken as never used.
-    pub(super) fn new(rows: &'m mut [Descriptor<P>]) -> Self {
-        let count = rows.len().min(NONE as usize);
-        let rows = &mut rows[..count];
+    /// All rows are taken as never used; as many of both as there are of the fewer.
+    pub(super) fn new(rows: &'m mut [Descriptor<P>], anchors: &'m mut [Anchor]) -> Self {
+        let count = rows.len().min(anchors.len()).min(NONE as usize);
+        let (rows, anchors) = (&mut rows[..count], &mut anchors[..count]);
         rows.fill(Descriptor::EMPTY);
-        Self { rows, free: NONE, fresh: 0, live: 0, retired: 0 }
+        anchors.fill(Anchor::EMPTY);
+        Self { rows, anchors, free: NONE, fresh: 0, live: 0, retired: 0 }
     }
 
     /// Where the segment's byte `offset` is, if `access` to it and the `len - 1` after it is granted.
@@ -126,40 +137,70 @@ impl<'m, P: Place> Descriptors<'m, P> {
         if !row.grants(handle, access) {
             return Err(row.refusal(handle, access));
         }
-        match offset.checked_add(len) {
-            // SAFETY: 1. `offset` is at most the limit: within the segment, or at its end.
-            Some(end) if end <= row.limit => Ok(unsafe { row.base.offset(offset) }),
-            end => Err(Fault::Limit { end: end.unwrap_or(usize::MAX), limit: row.limit }),
+        let end = offset.saturating_add(len);
+        if end > row.limit as usize {
+            // No call: what a loop of accesses keeps in registers stays there.
+            let high = self.anchors.get(handle.index()).map_or(0, |anchor| anchor.limit_high);
+            let limit = row.whole_limit(high);
+            if end > limit {
+                return Err(Fault::Limit { end, limit });
+            }
         }
+        // SAFETY: 1. `offset` is at most the limit: within the segment, or at its end.
+        Ok(unsafe { row.base.offset(offset) })
     }
 
-    /// The descriptor that `handle` names.
+    /// The number of the descriptor that `handle` names.
     #[inline]
-    pub(super) fn get(&self, handle: Handle) -> Result<&Descriptor<P>, Fault> {
+    pub(super) fn find(&self, handle: Handle) -> Result<u32, Fault> {
         match self.rows.get(handle.index()) {
             // Handles have live generations, made-up ones too.
-            Some(row) if row.word & !DENIED == handle.generation() => Ok(row),
+            Some(row) if row.word & !DENIED == handle.generation() => Ok(handle.index() as u32),
             _ => Err(Fault::NoSegment),
         }
     }
 
+    /// Where a live segment starts.
     #[inline]
-    pub(super) fn get_mut(&mut self, handle: Handle) -> Result<&mut Descriptor<P>, Fault> {
-        match self.rows.get_mut(handle.index()) {
-            Some(row) if row.word & !DENIED == handle.generation() => Ok(row),
-            _ => Err(Fault::NoSegment),
-        }
+    pub(super) fn base(&self, index: u32) -> P {
+        self.rows[index as usize].base
     }
 
-    /// The descriptor of a live segment by its number, as the core's nodes keep it.
+    /// How many bytes of a live segment the program has.
     #[inline]
-    pub(super) fn row(&self, index: u32) -> &Descriptor<P> {
-        &self.rows[index as usize]
+    pub(super) fn limit(&self, index: u32) -> usize {
+        let (low, high) =
+            (self.rows[index as usize].limit, self.anchors[index as usize].limit_high);
+        (u64::from(high) << 32 | u64::from(low)) as usize
     }
 
+    /// What a live segment grants.
+    pub(super) fn permissions(&self, index: u32) -> Permissions {
+        self.rows[index as usize].permissions()
+    }
+
+    /// The core's node of a live segment.
     #[inline]
-    pub(super) fn row_mut(&mut self, index: u32) -> &mut Descriptor<P> {
-        &mut self.rows[index as usize]
+    pub(super) fn node(&self, index: u32) -> u32 {
+        self.anchors[index as usize].node
+    }
+
+    /// A live segment has another place, of this length.
+    #[inline]
+    pub(super) fn set(&mut self, index: u32, base: P, limit: usize) {
+        let row = &mut self.rows[index as usize];
+        (row.base, row.limit) = (base, limit as u32);
+        self.anchors[index as usize].limit_high = (limit as u64 >> 32) as u32;
+    }
+
+    /// A live segment grants this.
+    pub(super) fn set_permissions(&mut self, index: u32, permissions: Permissions) {
+        self.rows[index as usize].set_permissions(permissions);
+    }
+
+    /// A live segment has another node.
+    pub(super) fn set_node(&mut self, index: u32, node: u32) {
+        self.anchors[index as usize].node = node;
     }
 
     /// The handle of a live segment by its descriptor's number.
@@ -178,28 +219,32 @@ impl<'m, P: Place> Descriptors<'m, P> {
     /// Gives descriptor `index`, which is the vacant one, to a segment.
     pub(super) fn fill(&mut self, index: u32, segment: Segment<P>) -> Handle {
         debug_assert_eq!(self.vacant(), Some(index));
-        let row = &mut self.rows[index as usize];
         if index == self.free {
-            self.free = row.node;
+            self.free = self.node(index);
         } else {
             self.fresh += 1;
         }
         self.live += 1;
         let Segment { base, limit, node, permissions } = segment;
+        let row = &mut self.rows[index as usize];
         row.word |= LIVE;
-        row.set(base, limit);
         row.set_permissions(permissions);
-        row.node = node;
-        self.handle(index)
+        (row.base, row.limit) = (base, limit as u32);
+        let handle = Handle::new(index, row.word & !DENIED);
+        self.anchors[index as usize] = Anchor { node, limit_high: (limit as u64 >> 32) as u32 };
+        handle
     }
 
-    /// Takes descriptor `index` back: no handle names it from now on.
-    pub(super) fn clear(&mut self, index: u32) {
-        let free = self.free;
+    /// Takes descriptor `index` back: no handle names it from now on. The node and the limit that its
+    /// segment had.
+    pub(super) fn clear(&mut self, index: u32) -> (u32, usize) {
         let row = &mut self.rows[index as usize];
+        let anchor = &mut self.anchors[index as usize];
         debug_assert!(row.word & LIVE != 0, "a live segment's descriptor");
+        let had = (anchor.node, row.whole_limit(anchor.limit_high));
         let next = (row.word & !DENIED).wrapping_add(LIVE);
-        *row = Descriptor { word: next, node: free, ..Descriptor::EMPTY };
+        *row = Descriptor { word: next, ..Descriptor::EMPTY };
+        *anchor = Anchor { node: self.free, ..Anchor::EMPTY };
         self.live -= 1;
         if next == RETIRED {
             // After this generation the first would come again, with handles of it still about.
@@ -207,6 +252,7 @@ impl<'m, P: Place> Descriptors<'m, P> {
         } else {
             self.free = index;
         }
+        had
     }
 
     pub(super) fn capacity(&self) -> usize {
@@ -235,7 +281,7 @@ impl<'m, P: Place> Descriptors<'m, P> {
         while index != NONE && free <= used.len() {
             match used.get(index as usize) {
                 Some(row) if row.word & LIVE == 0 && row.word != RETIRED => {
-                    index = row.node;
+                    index = self.node(index);
                 }
                 _ => return false,
             }
@@ -269,7 +315,10 @@ mod tests {
 
     use super::*;
 
-    type Rows<const N: usize> = [Descriptor; N];
+    /// Rows of `N` segments.
+    fn rows<const N: usize>() -> ([Descriptor; N], [Anchor; N]) {
+        ([Descriptor::EMPTY; N], [Anchor::EMPTY; N])
+    }
 
     fn segment() -> Segment<NonNull<u8>> {
         let permissions = Permissions::READ;
@@ -283,33 +332,35 @@ mod tests {
 
     #[test]
     fn a_descriptor_serves_many_segments_and_no_handle_twice() {
-        let mut rows: Rows<3> = [Descriptor::EMPTY; 3];
-        let mut table = Descriptors::new(&mut rows);
+        let (mut rows, mut anchors) = rows::<3>();
+        let mut table = Descriptors::new(&mut rows, &mut anchors);
         let mut seen = BTreeSet::new();
         for round in 0..1000 {
             let handles: Vec<_> = core::iter::from_fn(|| fill(&mut table)).collect();
             assert_eq!((handles.len(), table.live()), (3, 3), "in round {round}");
-            assert!(handles.iter().all(|&handle| table.get(handle).is_ok()));
+            assert!(handles.iter().all(|&handle| table.find(handle).is_ok()));
             assert!(handles.iter().all(|&handle| seen.insert(handle)), "names nothing else");
-            handles.iter().for_each(|handle| table.clear(handle.index() as u32));
-            assert!(handles.iter().all(|&handle| table.get(handle).err().is_some()));
+            handles.iter().for_each(|handle| {
+                table.clear(handle.index() as u32);
+            });
+            assert!(handles.iter().all(|&handle| table.find(handle).err().is_some()));
             assert!(table.is_sound());
         }
     }
 
     #[test]
     fn a_descriptor_retires_where_its_generation_would_wrap() {
-        let mut rows: Rows<2> = [Descriptor::EMPTY; 2];
-        let mut table = Descriptors::new(&mut rows);
+        let (mut rows, mut anchors) = rows::<2>();
+        let mut table = Descriptors::new(&mut rows, &mut anchors);
         table.age(0, 2);
         let first = fill(&mut table).unwrap();
         assert_eq!(first.index(), 0);
         table.clear(0);
         let last = fill(&mut table).unwrap();
         assert_eq!((last.index(), last.generation()), (0, !DENIED));
-        assert!(table.get(first).is_err() && table.get(last).is_ok());
+        assert!(table.find(first).is_err() && table.find(last).is_ok());
         table.clear(0);
-        assert!(table.get(last).is_err());
+        assert!(table.find(last).is_err());
         assert_eq!((table.retired(), table.live()), (1, 0));
         assert!(table.is_sound());
         assert_eq!(fill(&mut table).unwrap().index(), 1, "the other one serves on");
@@ -319,17 +370,18 @@ mod tests {
 
     #[test]
     fn made_up_handles_name_nothing() {
-        let mut rows: Rows<2> = [Descriptor::EMPTY; 2];
-        let mut table = Descriptors::new(&mut rows);
+        let (mut rows, mut anchors) = rows::<2>();
+        let mut table = Descriptors::new(&mut rows, &mut anchors);
         let handle = fill(&mut table).unwrap();
         table.clear(0);
-        let free = fill(&mut table).map(|again| (again, table.clear(0))).unwrap().0;
+        let free = fill(&mut table).unwrap();
+        table.clear(0);
         for bits in 0..1 << 6 {
             for index in [0, 1, 2, u64::from(u32::MAX)] {
                 let forged = Handle::from_bits(bits << 32 | index);
-                assert!(forged.is_none_or(|forged| table.get(forged).is_err()), "{forged:?}");
+                assert!(forged.is_none_or(|forged| table.find(forged).is_err()), "{forged:?}");
             }
         }
-        assert!(table.get(handle).is_err() && table.get(free).is_err());
+        assert!(table.find(handle).is_err() && table.find(free).is_err());
     }
 }

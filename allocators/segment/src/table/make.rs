@@ -9,7 +9,7 @@ use super::budget::Pace;
 use super::compact::Pass;
 use super::descriptor::Descriptors;
 use super::ground::Ground;
-use super::{Descriptor, Memory, Mover, OnFull, PinWord, Place, SegmentTable, TableStore};
+use super::{Anchor, Descriptor, Memory, Mover, OnFull, PinWord, Place, SegmentTable, TableStore};
 use crate::{Entry, Policy, RegionError};
 
 /// The unit of a table over memory, in bytes.
@@ -18,18 +18,19 @@ const UNIT: usize = 16;
 impl<'m, P: Policy> SegmentTable<'m, P> {
     /// A table over memory, without a region yet.
     pub fn new<const N: usize>(store: &'m mut TableStore<N>) -> Self {
-        let TableStore { entries, descriptors, pins } = store;
-        Self::from_rows(entries.as_flattened_mut(), descriptors, pins)
+        let TableStore { entries, descriptors, anchors, pins } = store;
+        Self::from_rows(entries.as_flattened_mut(), descriptors, anchors, pins)
     }
 
-    /// A table over memory, without a region yet, for as many segments as there are descriptors and pin
-    /// words. Of entries it takes one a segment, one a hole, one a region, and one.
+    /// A table over memory, without a region yet, for as many segments as there are descriptors, anchors
+    /// and pin words. Of entries it takes one a segment, one a hole, one a region, and one.
     pub fn from_rows(
         entries: &'m mut [Entry],
         descriptors: &'m mut [Descriptor],
+        anchors: &'m mut [Anchor],
         pins: &'m mut [PinWord],
     ) -> Self {
-        Self::over(Ground::new(entries, UNIT), descriptors, pins, Memory)
+        Self::over(Ground::new(entries, UNIT), descriptors, anchors, pins, Memory)
     }
 }
 
@@ -45,8 +46,8 @@ impl<'m, P: Policy, M: Mover> SegmentTable<'m, P, M> {
         unit: usize,
         mover: M,
     ) -> Result<Self, ConfigError> {
-        let TableStore { entries, descriptors, pins } = store;
-        Self::from_rows_with(entries.as_flattened_mut(), descriptors, pins, unit, mover)
+        let TableStore { entries, descriptors, anchors, pins } = store;
+        Self::from_rows_with(entries.as_flattened_mut(), descriptors, anchors, pins, unit, mover)
     }
 
     /// As [`with_mover`](Self::with_mover), over rows as in [`from_rows`](SegmentTable::from_rows).
@@ -57,6 +58,7 @@ impl<'m, P: Policy, M: Mover> SegmentTable<'m, P, M> {
     pub fn from_rows_with(
         entries: &'m mut [Entry],
         descriptors: &'m mut [Descriptor<M::Place>],
+        anchors: &'m mut [Anchor],
         pins: &'m mut [PinWord],
         unit: usize,
         mover: M,
@@ -64,12 +66,13 @@ impl<'m, P: Policy, M: Mover> SegmentTable<'m, P, M> {
         if !unit.is_power_of_two() || unit as u64 >= 1 << 32 {
             return Err(ConfigError::new("unit", unit, "must be a power of two below 2^32"));
         }
-        Ok(Self::over(Ground::new(entries, unit), descriptors, pins, mover))
+        Ok(Self::over(Ground::new(entries, unit), descriptors, anchors, pins, mover))
     }
 
     fn over(
         core: Ground<'m, P>,
         descriptors: &'m mut [Descriptor<M::Place>],
+        anchors: &'m mut [Anchor],
         pins: &'m mut [PinWord],
         mover: M,
     ) -> Self {
@@ -78,7 +81,7 @@ impl<'m, P: Policy, M: Mover> SegmentTable<'m, P, M> {
         let count = descriptors.len().min(pins.len());
         Self {
             core,
-            descriptors: Descriptors::new(&mut descriptors[..count]),
+            descriptors: Descriptors::new(&mut descriptors[..count], anchors),
             pins,
             mover,
             on_full: OnFull::Fail,

@@ -162,8 +162,8 @@
 //! | any of them, where it makes room | O(nodes), and the copies |
 //! | [`compact`](SegmentTable::compact) | the budget; O(1) a segment that is looked at |
 //!
-//! A segment takes a descriptor of 32 bytes, a pin word of 4 and one of the core's entries of 24; a
-//! hole, an entry.
+//! A segment takes a descriptor of 16 bytes, an anchor of 8, a pin word of 4 and one of the core's
+//! entries of 24; a hole, an entry.
 
 mod access;
 mod budget;
@@ -190,7 +190,7 @@ mod table;
 pub use budget::{Budget, LONGEST_UNTOLD};
 pub use check::TableBroken;
 pub use compact::Progress;
-pub use descriptor::Descriptor;
+pub use descriptor::{Anchor, Descriptor};
 pub use fault::{Fault, Refused};
 pub use handle::Handle;
 pub use mover::{Memory, Mover, NotMoved, Place};

@@ -20,8 +20,8 @@ impl<P: Policy, M: Mover> SegmentTable<'_, P, M> {
     /// [`Refused`], and which: the handle is stale, the segment is pinned, no bytes were asked for,
     /// or no hole is long enough. Segments may have moved then, but what is in them is the same.
     pub fn resize(&mut self, handle: Handle, len: usize) -> Result<(), Refused> {
-        let row = self.unpinned(handle)?;
-        let (node, limit) = (row.node, row.limit());
+        let index = self.unpinned(handle)?;
+        let (node, limit) = (self.descriptors.node(index), self.descriptors.limit(index));
         if len == 0 {
             return Err(Refused::ZeroLength);
         }
@@ -31,13 +31,12 @@ impl<P: Policy, M: Mover> SegmentTable<'_, P, M> {
             self.has_sunk(node);
         } else if self.core.rounded(len) > self.core.len(node) {
             match self.core.resize(node, len) {
-                Err(Refused::Exhausted) => self.grow_slow(handle, len)?,
+                Err(Refused::Exhausted) => self.grow_slow(index, len)?,
                 other => other?,
             }
         }
         self.requested = self.requested - limit + len;
-        let row = self.descriptors.get_mut(handle)?;
-        row.set(row.base(), len);
+        self.descriptors.set(index, self.descriptors.base(index), len);
         Ok(())
     }
 
@@ -49,43 +48,41 @@ impl<P: Policy, M: Mover> SegmentTable<'_, P, M> {
     /// [`Refused`], and which: the handle is stale, the segment is pinned, or there is no second hole
     /// that is long enough.
     pub fn relocate(&mut self, handle: Handle) -> Result<(), Refused> {
-        let limit = self.unpinned(handle)?.limit();
-        let node = self.allocate_for(handle, limit)?;
-        self.move_to(handle, node)
+        let index = self.unpinned(handle)?;
+        let node = self.allocate_for(index, self.descriptors.limit(index))?;
+        self.move_to(index, node)
     }
 
     #[cold]
-    fn grow_slow(&mut self, handle: Handle, len: usize) -> Result<(), Refused> {
-        let node = self.descriptors.get(handle)?.node;
+    fn grow_slow(&mut self, index: u32, len: usize) -> Result<(), Refused> {
+        let (node, limit) = (self.descriptors.node(index), self.descriptors.limit(index));
         let not_moved = |NotMoved| Refused::NotMoved;
-        // A copy of this one alone: no dearer than elsewhere, and no other hole is cut into.
-        let alone = self.descriptors.get(handle)?.limit();
         let more = self.core.rounded(len) - self.core.len(node);
-        if self.sink_by(node, more, alone).map_err(not_moved)? {
+        // A copy of this one alone: no dearer than elsewhere, and no other hole is cut into.
+        if self.sink_by(node, more, limit).map_err(not_moved)? {
             return self.core.resize(node, len);
         }
-        match self.allocate_for(handle, len) {
+        match self.allocate_for(index, len) {
             Err(Refused::Exhausted) => {}
-            other => return self.move_to(handle, other?),
+            other => return self.move_to(index, other?),
         }
         let OnFull::Compact { at_most } = self.on_full else { return Err(Refused::Exhausted) };
         if self.sink_by(node, more, at_most).map_err(not_moved)? {
             return self.core.resize(node, len);
         }
-        let align = self.core.align(self.descriptors.get(handle)?.node);
-        let other = self.allocate_slow(len, align, handle.index() as u32)?;
-        self.move_to(handle, other)
+        let other = self.allocate_slow(len, self.core.align(node), index)?;
+        self.move_to(index, other)
     }
 
-    fn allocate_for(&mut self, handle: Handle, len: usize) -> Result<u32, Refused> {
-        let align = self.core.align(self.descriptors.get(handle)?.node);
-        self.core.allocate(len, align, handle.index() as u32)
+    fn allocate_for(&mut self, index: u32, len: usize) -> Result<u32, Refused> {
+        let align = self.core.align(self.descriptors.node(index));
+        self.core.allocate(len, align, index)
     }
 
     /// Moves the segment, which is not pinned, to a node that was allocated for it.
-    fn move_to(&mut self, handle: Handle, node: u32) -> Result<(), Refused> {
-        let row = self.descriptors.get(handle)?;
-        let (base, limit, old) = (row.base(), row.limit(), row.node);
+    fn move_to(&mut self, index: u32, node: u32) -> Result<(), Refused> {
+        let (base, limit) = (self.descriptors.base(index), self.descriptors.limit(index));
+        let old = self.descriptors.node(index);
         // SAFETY: 1. the core places nodes in its regions.
         let target = unsafe { M::Place::at(self.core.place(node)) };
         // Two nodes with one descriptor must not be left, not even by a mover that panics.
@@ -94,9 +91,8 @@ impl<P: Policy, M: Mover> SegmentTable<'_, P, M> {
         // nobody's yet; the segment is not pinned, and this borrows the table mutably.
         unsafe { self.mover.copy(base, target, limit) }.map_err(|NotMoved| Refused::NotMoved)?;
         mem::forget(undo);
-        let row = self.descriptors.get_mut(handle)?;
-        row.set(target, limit);
-        row.node = node;
+        self.descriptors.set(index, target, limit);
+        self.descriptors.set_node(index, node);
         self.give_back(old);
         self.has_come(node);
         self.moved_segments += 1;

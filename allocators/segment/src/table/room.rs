@@ -94,7 +94,7 @@ impl<P: Policy, M: Mover> SegmentTable<'_, P, M> {
             *window = Window::default();
         } else if window.low.is_some() {
             window.segments += 1;
-            window.copied += self.descriptors.row(self.core.tag(node)).limit();
+            window.copied += self.descriptors.limit(self.core.tag(node));
             window.kept += self.gap(self.core.align(node));
         }
     }
@@ -111,7 +111,7 @@ impl<P: Policy, M: Mover> SegmentTable<'_, P, M> {
                 return;
             }
             window.segments -= 1;
-            window.copied -= self.descriptors.row(self.core.tag(this)).limit();
+            window.copied -= self.descriptors.limit(self.core.tag(this));
             window.kept -= self.gap(self.core.align(this));
             node = self.core.next(this);
         }
@@ -156,7 +156,7 @@ impl<P: Policy, M: Mover> SegmentTable<'_, P, M> {
                 }
             } else {
                 window.segments += 1;
-                window.copied += self.descriptors.row(self.core.tag(this)).limit();
+                window.copied += self.descriptors.limit(self.core.tag(this));
                 window.kept += self.gap(self.core.align(this));
                 if self.node_is_pinned(this) || window.copied > at_most {
                     break;

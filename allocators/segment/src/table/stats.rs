@@ -136,11 +136,10 @@ impl<P: Policy, M: Mover> SegmentTable<'_, P, M> {
     }
 
     fn mapped(&self, index: u32) -> Mapped {
-        let row = self.descriptors.row(index);
         Mapped {
             handle: self.descriptors.handle(index),
-            limit: row.limit(),
-            permissions: row.permissions(),
+            limit: self.descriptors.limit(index),
+            permissions: self.descriptors.permissions(index),
             pinned: !self.pins[index as usize].is_free(),
         }
     }

@@ -3,11 +3,11 @@
 use core::fmt;
 use core::ptr::NonNull;
 
-use super::{Descriptor, PinWord, Place};
+use super::{Anchor, Descriptor, PinWord, Place};
 use crate::Entry;
 
-/// Rows for a table of up to `N` segments: a descriptor and a pin word for each, and two of the core's
-/// entries, since a hole takes one as a segment does. 84 bytes a segment where addresses have 64 bits.
+/// Rows for a table of up to `N` segments: a descriptor, an anchor and a pin word for each, and two of the core's
+/// entries, since a hole takes one as a segment does. 76 bytes a segment where addresses have 64 bits.
 ///
 /// It may be a `static`, a local or a `Box`. Whoever wants other proportions, or a length that only
 /// run time knows, gives slices: [`from_rows`](super::SegmentTable::from_rows).
@@ -21,6 +21,7 @@ use crate::Entry;
 pub struct TableStore<const N: usize, P: Place = NonNull<u8>> {
     pub(super) entries: [[Entry; 2]; N],
     pub(super) descriptors: [Descriptor<P>; N],
+    pub(super) anchors: [Anchor; N],
     pub(super) pins: [PinWord; N],
 }
 
@@ -31,6 +32,7 @@ impl<const N: usize, P: Place> TableStore<N, P> {
         Self {
             entries: [[Entry::EMPTY; 2]; N],
             descriptors: [Descriptor::EMPTY; N],
+            anchors: [Anchor::EMPTY; N],
             pins: [const { PinWord::new() }; N],
         }
     }
@@ -41,6 +43,7 @@ impl<const N: usize, P: Place> TableStore<N, P> {
         Self {
             entries: [[Entry::EMPTY; 2]; N],
             descriptors: [Descriptor::EMPTY; N],
+            anchors: [Anchor::EMPTY; N],
             pins: core::array::from_fn(|_| PinWord::new()),
         }
     }

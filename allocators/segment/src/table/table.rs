@@ -7,7 +7,7 @@ use super::budget::Pace;
 use super::compact::Pass;
 use super::descriptor::{Descriptors, Segment};
 use super::ground::Ground;
-use super::{Descriptor, Fault, Handle, Memory, Mover, Permissions, PinWord, Place, Refused};
+use super::{Fault, Handle, Memory, Mover, Permissions, PinWord, Place, Refused};
 use crate::{GoodFit, Policy};
 
 /// What [`create`](SegmentTable::create) and [`resize`](SegmentTable::resize) do where no hole is
@@ -110,9 +110,8 @@ impl<'m, P: Policy, M: Mover> SegmentTable<'m, P, M> {
     ///
     /// [`Fault::NoSegment`] for a stale handle, [`Fault::Pinned`] while a guard is there.
     pub fn free(&mut self, handle: Handle) -> Result<(), Fault> {
-        let descriptor = self.unpinned(handle)?;
-        let (node, limit) = (descriptor.node, descriptor.limit());
-        self.descriptors.clear(handle.index() as u32);
+        let index = self.unpinned(handle)?;
+        let (node, limit) = self.descriptors.clear(index);
         self.requested -= limit;
         self.give_back(node);
         Ok(())
@@ -125,7 +124,7 @@ impl<'m, P: Policy, M: Mover> SegmentTable<'m, P, M> {
     /// [`Fault::NoSegment`] for a stale handle.
     #[inline]
     pub fn limit(&self, handle: Handle) -> Result<usize, Fault> {
-        self.descriptors.get(handle).map(|descriptor| descriptor.limit())
+        self.descriptors.find(handle).map(|index| self.descriptors.limit(index))
     }
 
     /// What the segment grants.
@@ -134,7 +133,7 @@ impl<'m, P: Policy, M: Mover> SegmentTable<'m, P, M> {
     ///
     /// [`Fault::NoSegment`] for a stale handle.
     pub fn permissions(&self, handle: Handle) -> Result<Permissions, Fault> {
-        self.descriptors.get(handle).map(|descriptor| descriptor.permissions())
+        self.descriptors.find(handle).map(|index| self.descriptors.permissions(index))
     }
 
     /// Changes what the segment grants.
@@ -144,8 +143,8 @@ impl<'m, P: Policy, M: Mover> SegmentTable<'m, P, M> {
     /// [`Fault::NoSegment`] for a stale handle, [`Fault::Pinned`] while a guard is there: it would
     /// keep what it was given.
     pub fn protect(&mut self, handle: Handle, permissions: Permissions) -> Result<(), Fault> {
-        self.unpinned(handle)?;
-        self.descriptors.get_mut(handle)?.set_permissions(permissions);
+        let index = self.unpinned(handle)?;
+        self.descriptors.set_permissions(index, permissions);
         Ok(())
     }
 
@@ -169,10 +168,10 @@ impl<'m, P: Policy, M: Mover> SegmentTable<'m, P, M> {
         &self.pins[handle.index()]
     }
 
-    /// The descriptor of a segment that may move.
-    pub(super) fn unpinned(&self, handle: Handle) -> Result<&Descriptor<M::Place>, Fault> {
-        let descriptor = self.descriptors.get(handle)?;
-        if self.pin_word(handle).is_free() { Ok(descriptor) } else { Err(Fault::Pinned) }
+    /// The number of the descriptor of a segment that may move.
+    pub(super) fn unpinned(&self, handle: Handle) -> Result<u32, Fault> {
+        let index = self.descriptors.find(handle)?;
+        if self.pin_word(handle).is_free() { Ok(index) } else { Err(Fault::Pinned) }
     }
 
     pub(super) fn node_is_pinned(&self, node: u32) -> bool {

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use strata_core::{Chunk, Offset};
 use strata_segment::BestFit;
 use strata_segment::table::{
-    Budget, Handle, Mover, NotMoved, OnFull, Permissions, Refused, SegmentTable, TableStore,
+    Budget, Fault, Handle, Mover, NotMoved, OnFull, Permissions, Refused, SegmentTable, TableStore,
 };
 
 const RW: Permissions = Permissions::READ_WRITE;
@@ -152,4 +152,56 @@ fn the_unit_is_the_callers() {
         table.create(1, RW).unwrap();
         assert_eq!(table.stats().free.get(), before - 64);
     });
+}
+
+/// Copies nothing, of memory that nobody has.
+struct Nowhere;
+
+impl Mover for Nowhere {
+    type Place = Offset;
+
+    unsafe fn copy(&mut self, _: Offset, _: Offset, _: usize) -> Result<(), NotMoved> {
+        Ok(())
+    }
+}
+
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn segments_longer_than_32_bits_can_say_are_reached_to_their_end() {
+    const UNIT: usize = 1 << 16;
+    const LONG: usize = (5 << 30) + 3;
+    let mut store = TableStore::<4, Offset>::new();
+    let mut table: SegmentTable<'_, BestFit, Nowhere> =
+        SegmentTable::with_mover(&mut store, UNIT, Nowhere).unwrap();
+    // SAFETY: 1. nothing else has offsets of nothing.
+    let chunk = unsafe { Chunk::from_raw_parts(Offset(START), 16 << 30) };
+    table.add_chunk(chunk).unwrap();
+    let low = table.create(UNIT, RW).unwrap();
+    let long = table.create(LONG, RW).unwrap();
+    let check = |table: &SegmentTable<'_, BestFit, Nowhere>, base: u64, limit: usize| {
+        assert_eq!(table.limit(long), Ok(limit));
+        for offset in [0, 1, (1 << 30) + 2, (1 << 30) + 3, (1 << 32) - 1, 1 << 32, limit - 1] {
+            let there = table.translate(long, RW, offset, 1);
+            assert_eq!(there, Ok(Offset(base + offset as u64)), "{offset}");
+            assert!(table.translate(long, RW, offset, limit - offset).is_ok());
+            let past = Fault::Limit { end: limit + 1, limit };
+            assert_eq!(table.translate(long, RW, offset, limit - offset + 1), Err(past));
+        }
+        let past = Fault::Limit { end: usize::MAX, limit };
+        assert_eq!(table.translate(long, RW, 1, usize::MAX), Err(past));
+        assert_eq!(table.validate(), Ok(()));
+    };
+    check(&table, START + UNIT as u64, LONG);
+    table.free(low).unwrap();
+    assert!(table.compact(Budget::Bytes(LONG)).done);
+    check(&table, START, LONG);
+    table.resize(long, (9 << 30) + 5).unwrap();
+    check(&table, START, (9 << 30) + 5);
+    table.resize(long, 100).unwrap();
+    let past = Fault::Limit { end: 1 << 32, limit: 100 };
+    assert_eq!(
+        table.translate(long, RW, 0, 1 << 32),
+        Err(past),
+        "nothing of the upper half is left"
+    );
 }

@@ -10,8 +10,8 @@ mod runner;
 use proptest::prelude::*;
 use runner::play;
 use strata_segment::table::{
-    Budget, Descriptor, Fault, LONGEST_UNTOLD, OnFull, Permissions, PinWord, Refused, SegmentTable,
-    TableStore,
+    Anchor, Budget, Descriptor, Fault, LONGEST_UNTOLD, OnFull, Permissions, PinWord, Refused,
+    SegmentTable, TableStore,
 };
 use strata_segment::{BestFit, Entry, FirstFit, GoodFit, NextFit};
 
@@ -109,9 +109,11 @@ fn rows_may_be_slices_of_any_length() {
     let count: usize = 10;
     let mut entries = vec![Entry::EMPTY; 3 * count];
     let mut descriptors = vec![Descriptor::EMPTY; count];
+    let mut anchors = vec![Anchor::EMPTY; count];
     let mut pins: Vec<_> = (0..count).map(|_| PinWord::new()).collect();
     let mut memory = vec![0_u8; 4096];
-    let mut table: Table<'_> = SegmentTable::from_rows(&mut entries, &mut descriptors, &mut pins);
+    let mut table: Table<'_> =
+        SegmentTable::from_rows(&mut entries, &mut descriptors, &mut anchors, &mut pins);
     table.add_slice(&mut memory).unwrap();
     assert_eq!(table.stats().capacity, count);
     assert_eq!((0..).take_while(|_| table.create(100, RW).is_ok()).count(), count);

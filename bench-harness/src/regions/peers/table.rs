@@ -9,7 +9,7 @@ use std::time::Instant;
 use strata_core::Chunk;
 use strata_segment::Entry;
 use strata_segment::table::{
-    Budget as Bound, Descriptor, Handle, OnFull, Permissions, PinWord, SegmentTable,
+    Anchor, Budget as Bound, Descriptor, Handle, OnFull, Permissions, PinWord, SegmentTable,
 };
 
 /// `SegmentTable` that compacts where no hole is long enough.
@@ -27,6 +27,7 @@ pub struct StrataTable {
 struct Rows {
     entries: NonNull<[Entry]>,
     descriptors: NonNull<[Descriptor]>,
+    anchors: NonNull<[Anchor]>,
     pins: NonNull<[PinWord]>,
 }
 
@@ -40,6 +41,7 @@ impl Rows {
         Self {
             entries: leaked(|| Entry::EMPTY, 2 * segments),
             descriptors: leaked(|| Descriptor::EMPTY, segments),
+            anchors: leaked(|| Anchor::EMPTY, segments),
             pins: leaked(PinWord::new, segments),
         }
     }
@@ -51,6 +53,7 @@ impl Drop for Rows {
         unsafe {
             drop(Box::from_raw(self.entries.as_ptr()));
             drop(Box::from_raw(self.descriptors.as_ptr()));
+            drop(Box::from_raw(self.anchors.as_ptr()));
             drop(Box::from_raw(self.pins.as_ptr()));
         }
     }
@@ -71,12 +74,12 @@ impl RegionSubject for StrataTable {
 
     unsafe fn new(region: NonNull<[u8]>) -> Option<Self> {
         let rows = Rows::new((region.len() / 64).clamp(1 << 10, 1 << 17));
-        let Rows { mut entries, mut descriptors, mut pins } = rows;
+        let Rows { mut entries, mut descriptors, mut anchors, mut pins } = rows;
         // SAFETY: the rows live as long as the table and are reached through it alone (invariant 1 of
         // the struct).
-        let (entries, descriptors, pins) =
-            unsafe { (entries.as_mut(), descriptors.as_mut(), pins.as_mut()) };
-        let mut table = SegmentTable::from_rows(entries, descriptors, pins);
+        let (entries, descriptors, anchors, pins) =
+            unsafe { (entries.as_mut(), descriptors.as_mut(), anchors.as_mut(), pins.as_mut()) };
+        let mut table = SegmentTable::from_rows(entries, descriptors, anchors, pins);
         table.set_on_full(OnFull::Compact { at_most: usize::MAX });
         // SAFETY: 1. and 2. the region is this allocator's (1.).
         let memory = unsafe { Chunk::from_raw_parts(region.cast::<u8>(), region.len()) };
