@@ -184,6 +184,19 @@ impl<P: Policy, M: Mover> SegmentTable<'_, P, M> {
         Ok(true)
     }
 
+    /// Slides a used node, which is not pinned, up to the end of the hole above it, if there is one.
+    pub(super) fn slide_up(&mut self, node: u32) -> Result<(), NotMoved> {
+        let Some(to) = self.core.rises_to(node) else { return Ok(()) };
+        let from = self.core.place(node);
+        // SAFETY: 1. not pinned. 2. the hole above it ends where the node then does, or higher.
+        unsafe { self.copy_to(node, to)? };
+        self.core.rise(node, to);
+        debug_assert_eq!(self.core.place(node), to);
+        // It has left a hole, which whatever is above it may slide over, itself to begin with.
+        self.disturb(from);
+        Ok(())
+    }
+
     /// Copies what a used node's segment holds to another place, which is the segment's from now on.
     ///
     /// # Safety
@@ -206,7 +219,7 @@ impl<P: Policy, M: Mover> SegmentTable<'_, P, M> {
     }
 
     /// The highest used node below a used one, in its region.
-    fn used_below(&self, node: u32) -> Option<u32> {
+    pub(super) fn used_below(&self, node: u32) -> Option<u32> {
         let below = self.core.prev(node)?;
         if self.core.is_free(below) { self.core.prev(below) } else { Some(below) }
     }

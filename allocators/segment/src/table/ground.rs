@@ -161,6 +161,26 @@ impl<'m, P: Policy> Ground<'m, P> {
         self.note(node, noted);
     }
 
+    /// Where a used node would come to lie if it slid up, aligned as it is; `None` where it would stay.
+    pub(super) fn rises_to(&self, node: u32) -> Option<u64> {
+        let hole = self.next(node).filter(|&above| self.is_free(above))?;
+        let end = self.place(hole) + self.len(hole) as u64;
+        let to = (end - self.len(node) as u64) & !(self.align(node) as u64 - 1);
+        // The hole that it leaves may be one node more.
+        (to > self.place(node) && self.core.meta.can_split(1)).then_some(to)
+    }
+
+    /// Slides a used node up to where [`rises_to`](Self::rises_to) says. Its bytes are the caller's to
+    /// move.
+    pub(super) fn rise(&mut self, node: u32, to: u64) {
+        let (noted, by) = (self.noted(node), (to - self.place(node)) as usize);
+        let grown = self.resize(node, self.len(node) + by);
+        debug_assert_eq!(grown, Ok(()));
+        let moved = self.core.rebase(SegmentId(node), to);
+        debug_assert_eq!(moved, Ok(()));
+        self.note(node, noted);
+    }
+
     #[inline]
     pub(super) fn place(&self, node: u32) -> u64 {
         self.core.meta.outer(self.core.meta.place(Name(node)))

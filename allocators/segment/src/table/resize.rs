@@ -13,7 +13,8 @@ impl<P: Policy, M: Mover> SegmentTable<'_, P, M> {
     /// that it gains are what they were.
     ///
     /// In place where it can be; else over a hole below, with one copy; else somewhere else; else,
-    /// where [`OnFull`] says so, with other segments slid together.
+    /// where [`OnFull`] says so, with its neighbours slid apart, or others together. Then neighbours also
+    /// give way at once where no more is copied than the segment itself is long.
     ///
     /// # Errors
     ///
@@ -58,8 +59,12 @@ impl<P: Policy, M: Mover> SegmentTable<'_, P, M> {
         let (node, limit) = (self.descriptors.node(index), self.descriptors.limit(index));
         let not_moved = |NotMoved| Refused::NotMoved;
         let more = self.core.rounded(len) - self.core.len(node);
-        // A copy of this one alone: no dearer than elsewhere, and no other hole is cut into.
-        if self.sink_by(node, more, limit).map_err(not_moved)? {
+        // No more than a copy of this one: no dearer than elsewhere, and no other hole is cut into.
+        let parted = match self.on_full {
+            OnFull::Fail => self.sink_alone(node, more),
+            OnFull::Compact { .. } => self.part_above(node, more, limit),
+        };
+        if parted.map_err(not_moved)? {
             return self.core.resize(node, len);
         }
         match self.allocate_for(index, len) {
@@ -67,11 +72,24 @@ impl<P: Policy, M: Mover> SegmentTable<'_, P, M> {
             other => return self.move_to(index, other?),
         }
         let OnFull::Compact { at_most } = self.on_full else { return Err(Refused::Exhausted) };
-        if self.sink_by(node, more, at_most).map_err(not_moved)? {
+        if self.part_above(node, more, at_most).map_err(not_moved)? {
             return self.core.resize(node, len);
         }
         let other = self.allocate_slow(len, self.core.align(node), index)?;
         self.move_to(index, other)
+    }
+
+    /// Slides this used node down where that leaves `more` bytes free above it; whether it did.
+    fn sink_alone(&mut self, node: u32, more: usize) -> Result<bool, NotMoved> {
+        let Some(to) = self.core.slides_to(node) else { return Ok(false) };
+        let by = (self.core.place(node) - to) as usize;
+        let above = self.core.next(node).filter(|&above| self.core.is_free(above));
+        if by + above.map_or(0, |hole| self.core.len(hole)) < more {
+            return Ok(false);
+        }
+        let sunk = self.slide(node)?;
+        self.has_sunk(node);
+        Ok(sunk)
     }
 
     fn allocate_for(&mut self, index: u32, len: usize) -> Result<u32, Refused> {

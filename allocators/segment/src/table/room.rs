@@ -26,7 +26,7 @@ struct Run {
 }
 
 /// A run that grows and shrinks while a walk goes on.
-#[derive(Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Window {
     low: Option<u32>,
     segments: usize,
@@ -35,6 +35,24 @@ struct Window {
     free: usize,
     /// Of those, what alignments may keep apart.
     kept: usize,
+}
+
+/// What slides so that a segment can grow: down with it, and up from above it.
+#[derive(Clone, Copy, Debug)]
+struct Parting {
+    below: Window,
+    above: Window,
+}
+
+impl Parting {
+    fn copied(&self) -> usize {
+        self.below.copied + self.above.copied
+    }
+
+    /// Whether so many bytes come to be free between the two.
+    fn gives(&self, more: usize) -> bool {
+        self.below.free + self.above.free >= more.saturating_add(self.below.kept + self.above.kept)
+    }
 }
 
 impl<P: Policy, M: Mover> SegmentTable<'_, P, M> {
@@ -93,21 +111,28 @@ impl<P: Policy, M: Mover> SegmentTable<'_, P, M> {
         } else if self.node_is_pinned(node) {
             *window = Window::default();
         } else if window.low.is_some() {
-            window.segments += 1;
-            window.copied += self.descriptors.limit(self.core.tag(node));
-            window.kept += self.gap(self.core.align(node));
+            self.count(window, node);
         }
+    }
+
+    /// A used node slides with the window's others.
+    fn count(&self, window: &mut Window, node: u32) {
+        window.segments += 1;
+        window.copied += self.descriptors.limit(self.core.tag(node));
+        window.kept += self.gap(self.core.align(node));
     }
 
     /// The window's lower end goes up from one hole to the next one, if there is one in it.
     fn leave(&self, window: &mut Window, low: u32) {
         window.free -= self.core.len(low);
         window.low = None;
-        // The window ends with a hole: above its lowest segments there is one.
         let mut node = if window.segments > 0 { self.core.next(low) } else { None };
         while let Some(this) = node {
             if self.core.is_free(this) {
                 window.low = Some(this);
+                return;
+            }
+            if window.segments == 0 {
                 return;
             }
             window.segments -= 1;
@@ -134,39 +159,96 @@ impl<P: Policy, M: Mover> SegmentTable<'_, P, M> {
         }
     }
 
-    /// Slides segments below this used node, and it too, until `more` bytes are free right above it.
-    /// Whether there are now.
-    pub(super) fn sink_by(
+    /// Slides neighbours of this used node, which is not pinned, apart, until `more` bytes are free right
+    /// above it: itself and those below it go down, those above it up. Of all ways the one with the fewest
+    /// bytes to copy, if those are not above `at_most`. Whether the bytes are free now.
+    pub(super) fn part_above(
         &mut self,
         node: u32,
         more: usize,
         at_most: usize,
     ) -> Result<bool, NotMoved> {
-        let above = self.core.next(node).filter(|&above| self.core.is_free(above));
-        let mut window =
-            Window { free: above.map_or(0, |hole| self.core.len(hole)), ..Window::default() };
-        let mut low = Some(node);
-        let mut run = None;
-        while let Some(this) = low {
+        let Some(Parting { below, above }) = self.cheapest_parting(node, more, at_most) else {
+            return Ok(false);
+        };
+        if let Some(low) = below.low {
+            self.slide_run(Run { low, segments: below.segments, copied: below.copied })?;
+        }
+        let mut last = node;
+        for _ in 0..above.segments {
+            last = self.used_above(last).unwrap_or(last);
+        }
+        // The highest one first, so that each finds its hole above it.
+        while last != node {
+            self.slide_up(last)?;
+            last = self.used_below(last).unwrap_or(node);
+        }
+        Ok(true)
+    }
+
+    /// The cheapest way to part this used node and what is above it.
+    ///
+    /// The lower side begins as long as it must be without the upper one's help. As the upper one goes up,
+    /// hole by hole, the lower one shrinks: each node is entered and left once.
+    fn cheapest_parting(&self, node: u32, more: usize, at_most: usize) -> Option<Parting> {
+        let mut next = self.core.next(node);
+        let mut parting = Parting { below: Window::default(), above: Window::default() };
+        if let Some(hole) = next.filter(|&hole| self.core.is_free(hole)) {
+            parting.above.free = self.core.len(hole);
+            next = self.core.next(hole);
+        }
+        self.lower(&mut parting, node, more, at_most);
+        let mut best: Option<Parting> = None;
+        loop {
+            while parting.gives(more) {
+                let copied = parting.copied();
+                if copied <= at_most && best.is_none_or(|best| copied < best.copied()) {
+                    best = Some(parting);
+                }
+                let Some(low) = parting.below.low else { return best };
+                self.leave(&mut parting.below, low);
+                if parting.below.segments == 0 {
+                    // The node stays, and the hole above it is the other side's.
+                    parting.below = Window::default();
+                }
+            }
+            let most = best.map_or(at_most, |best| best.copied());
+            if !self.raise(&mut parting.above, &mut next, most) {
+                return best;
+            }
+        }
+    }
+
+    /// The lower side goes down until it suffices, or as far as it may.
+    fn lower(&self, parting: &mut Parting, node: u32, more: usize, at_most: usize) {
+        let (mut window, mut low) = (Window::default(), Some(node));
+        while let Some(this) = low.filter(|_| !parting.gives(more)) {
             if self.core.is_free(this) {
                 window.free += self.core.len(this);
-                if window.free >= more.saturating_add(window.kept) {
-                    run = Some(Run { low: this, segments: window.segments, copied: window.copied });
-                    break;
-                }
+                window.low = Some(this);
+                parting.below = window;
+            } else if self.node_is_pinned(this) || window.copied > at_most {
+                return;
             } else {
-                window.segments += 1;
-                window.copied += self.descriptors.limit(self.core.tag(this));
-                window.kept += self.gap(self.core.align(this));
-                if self.node_is_pinned(this) || window.copied > at_most {
-                    break;
-                }
+                self.count(&mut window, this);
             }
             low = self.core.prev(this);
         }
-        match run {
-            Some(run) => self.slide_run(run).map(|_| true),
-            None => Ok(false),
+    }
+
+    /// The upper side goes up to its next hole. Whether it could.
+    fn raise(&self, above: &mut Window, next: &mut Option<u32>, at_most: usize) -> bool {
+        while let Some(this) = *next {
+            *next = self.core.next(this);
+            if self.core.is_free(this) {
+                above.free += self.core.len(this);
+                return true;
+            }
+            if self.node_is_pinned(this) || above.copied > at_most {
+                return false;
+            }
+            self.count(above, this);
         }
+        false
     }
 }

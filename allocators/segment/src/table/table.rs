@@ -23,7 +23,7 @@ pub enum OnFull {
         /// Bytes that one request may move. With `usize::MAX`, `create` fails only where the free bytes
         /// of each region, or between two pinned segments, are fewer than it needs (alignments above the
         /// unit may keep some apart); `resize`, where the same holds for the whole new length, and the
-        /// holes below the segment and right above it are not enough for it to grow where it is.
+        /// segment's own region, or part of it between pinned ones, has fewer than it gains.
         at_most: usize,
     },
 }

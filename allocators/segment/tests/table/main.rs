@@ -178,6 +178,61 @@ fn growth_finds_room_on_all_sides() {
 }
 
 #[test]
+fn growth_parts_its_neighbours_where_that_copies_least() {
+    with_table(4096, |mut table| {
+        // 1024 │ hole 256 │ 1024 │ 64 │ hole 192 │ 512 │ hole 1024
+        let lens = [1024, 256, 1024, 64, 192, 512, 1024];
+        let parts: Vec<_> = lens.iter().map(|&len| table.create(len, RW).unwrap()).collect();
+        for (at, &part) in parts.iter().enumerate() {
+            table.write(part, 0, lens[at]).unwrap().fill(at as u8);
+        }
+        [1, 4, 6].iter().for_each(|&at| table.free(parts[at]).unwrap());
+        let kept = |table: &Table<'_>, at: usize| {
+            table.read(parts[at], 0, lens[at]).unwrap().iter().all(|&byte| byte == at as u8)
+        };
+        table.set_on_full(OnFull::Compact { at_most: usize::MAX });
+        // The segment of 64 goes up; the growing one would have been 1024 to copy.
+        table.resize(parts[2], 1024 + 192).unwrap();
+        assert_eq!(table.stats().moved_bytes, 64);
+        let pinned = table.pin(parts[3]).unwrap();
+        assert_eq!(table.resize(parts[2], 2048), Err(Refused::Exhausted), "a pin is in the way");
+        drop(pinned);
+        // The 64 and the 512 go up, which is less than 1024.
+        table.resize(parts[2], 2048).unwrap();
+        assert_eq!(table.stats().moved_bytes, 64 + 576);
+        // Everything else: the hole below too, and all that is free is used then.
+        table.resize(parts[2], 2496).unwrap();
+        assert_eq!(table.stats().free.get(), 0);
+        assert!([0, 2, 3, 5].iter().all(|&at| kept(&table, at)));
+        assert_eq!(table.validate(), Ok(()));
+        assert_eq!(table.resize(parts[2], 2497), Err(Refused::Exhausted));
+        // What compaction went past and rose again slides down again.
+        table.resize(parts[2], 16).unwrap();
+        assert!(table.compact(Budget::ALL).done);
+        assert_eq!(table.stats().holes, 1);
+    });
+}
+
+#[test]
+fn compaction_sees_what_rose_behind_it() {
+    with_table(4096, |mut table| {
+        table.set_on_full(OnFull::Compact { at_most: usize::MAX });
+        let lens = [256, 256, 64, 256, 256, 256];
+        let parts: Vec<_> = lens.iter().map(|&len| table.create(len, RW).unwrap()).collect();
+        table.free(parts[0]).unwrap();
+        table.free(parts[3]).unwrap();
+        // 1, 2 and 4 have sunk; the pass rests above 4.
+        let progress = table.compact(Budget::Moves(3));
+        assert_eq!((progress.moved_segments, progress.done), (3, false));
+        // 2 and 4 rise, and sink again when 1 is short.
+        table.resize(parts[1], 512).unwrap();
+        table.resize(parts[1], 16).unwrap();
+        assert!(table.compact(Budget::ALL).done);
+        assert_eq!(table.stats().holes, 1);
+    });
+}
+
+#[test]
 fn a_request_moves_no_more_than_it_may() {
     with_table(1024, |mut table| {
         let parts: Vec<_> = (0..4).map(|_| table.create(256, RW).unwrap()).collect();

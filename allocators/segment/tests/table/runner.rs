@@ -135,7 +135,9 @@ impl<'m, P: Policy> Player<'m, P> {
 
     fn resize(&mut self, at: usize, len: usize) {
         let old = self.live[at].bytes.len();
-        let must = self.must_serve(len) && self.live.len() < ROWS / 2;
+        // Beyond what the segment takes up now: its neighbours part.
+        let more = len.saturating_sub(old.next_multiple_of(UNIT));
+        let must = self.must_serve(more) && self.live.len() < ROWS / 2;
         let live = &mut self.live[at];
         match self.table.resize(live.handle, len) {
             Ok(()) => {
