@@ -40,7 +40,8 @@ fn with_table<P: Policy>(region: usize, segments: usize, f: impl FnOnce(SegmentT
     f(table);
 }
 
-/// Calls of 100 µs while segments come and go.
+/// Calls of 100 µs while segments come and go; and after each a spin as long, which shows what the
+/// machine does to whatever runs on it.
 fn pauses(name: &str, mut len: impl FnMut(&mut Draw) -> usize) {
     const REGION: usize = 256 << 20;
     const CALLS: usize = 20_000;
@@ -49,6 +50,7 @@ fn pauses(name: &str, mut len: impl FnMut(&mut Draw) -> usize) {
         let mut draw = Draw(88_172_645_463_325_252);
         let mut handles: Vec<Handle> = Vec::new();
         let (mut spent, mut bytes, mut held) = (Vec::with_capacity(CALLS), 0, 0);
+        let mut spun = Vec::with_capacity(CALLS);
         let origin = Instant::now();
         let clock = || origin.elapsed().as_nanos() as u64;
         while spent.len() < CALLS {
@@ -73,21 +75,29 @@ fn pauses(name: &str, mut len: impl FnMut(&mut Draw) -> usize) {
                     break; // the last call of a pass has less to do
                 }
                 spent.push(took);
+                let start = Instant::now();
+                while (start.elapsed().as_nanos() as u64) < BUDGET {}
+                spun.push(start.elapsed().as_nanos() as u64);
             }
         }
-        spent.sort_unstable();
-        let total: u64 = spent.iter().sum();
-        let at = |share: f64| spent[((spent.len() - 1) as f64 * share) as usize] as f64 / 1e3;
-        println!(
-            "{name:28} {:7} calls  p50 {:6.1}  p99 {:6.1}  p99.9 {:6.1}  max {:6.1} µs  {:5.1} GB/s",
-            spent.len(),
-            at(0.5),
-            at(0.99),
-            at(0.999),
-            at(1.0),
-            bytes as f64 / total as f64,
-        );
+        let speed = bytes as f64 / spent.iter().sum::<u64>() as f64;
+        tell(name, &mut spent, &format!("{speed:5.1} GB/s"));
+        tell("  a spin of 100 µs after each", &mut spun, "");
     });
+}
+
+/// A line of quantiles.
+fn tell(name: &str, spent: &mut [u64], more: &str) {
+    spent.sort_unstable();
+    let at = |share: f64| spent[((spent.len() - 1) as f64 * share) as usize] as f64 / 1e3;
+    println!(
+        "{name:30} {:6} calls  p50 {:6.1}  p99 {:6.1}  p99.9 {:6.1}  max {:6.1} µs  {more}",
+        spent.len(),
+        at(0.5),
+        at(0.99),
+        at(0.999),
+        at(1.0),
+    );
 }
 
 /// Copies of 256 KiB within 256 MiB, as long as the longest that a budget of time lets begin.
@@ -102,17 +112,7 @@ fn control() {
             start.elapsed().as_nanos() as u64
         })
         .collect();
-    spent.sort_unstable();
-    let at = |share: f64| spent[((spent.len() - 1) as f64 * share) as usize] as f64 / 1e3;
-    println!(
-        "{:28} {:7} calls  p50 {:6.1}  p99 {:6.1}  p99.9 {:6.1}  max {:6.1} µs",
-        "memmove of 256 KiB, alone",
-        spent.len(),
-        at(0.5),
-        at(0.99),
-        at(0.999),
-        at(1.0),
-    );
+    tell("memmove of 256 KiB, alone", &mut spent, "");
 }
 
 /// talc's recipe: lengths up to 10 kB until a request fails, then 20 segments go, until 200 failed.

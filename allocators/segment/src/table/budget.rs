@@ -76,8 +76,9 @@ const POINT: u32 = 16;
 
 /// How fast a table's copies are, in ticks a byte, learned from copies under budgets of time.
 ///
-/// The slowest lately seen: it falls by an eighth with each faster copy. One that was interrupted
-/// makes the next calls careful, and each call's first copy teaches it better.
+/// The slowest lately seen: it falls by an eighth with each faster copy, and at most doubles with a
+/// slower one. So memory that is slower is known after a few copies, and one copy that was interrupted,
+/// be it ever so short and the interruption long, does not idle many calls.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pace(u64);
 
@@ -89,7 +90,8 @@ impl Pace {
     fn learn(&mut self, len: usize, ticks: u64) {
         if len >= TELLING {
             let seen = ticks.min(u64::MAX >> POINT).wrapping_shl(POINT) / len as u64;
-            self.0 = seen.max(self.0 - self.0 / 8);
+            let most = if self.0 == 0 { u64::MAX } else { self.0.saturating_mul(2) };
+            self.0 = seen.min(most).max(self.0 - self.0 / 8);
         }
     }
 }
@@ -227,14 +229,15 @@ mod tests {
     fn the_pace_forgets_an_interruption() {
         let mut pace = Pace::default();
         pace.learn(8192, 80);
-        let usual = pace.predict(8192);
-        assert_eq!(usual, 80);
+        assert_eq!(pace.predict(8192), 80);
         pace.learn(8192, 8000);
-        assert_eq!(pace.predict(8192), 8000);
-        (0..40).for_each(|_| pace.learn(8192, 80));
+        assert_eq!(pace.predict(8192), 160);
+        (0..8).for_each(|_| pace.learn(8192, 80));
         assert!(pace.predict(8192) < 100, "{}", pace.predict(8192));
+        (0..6).for_each(|_| pace.learn(8192, 2000));
+        assert_eq!(pace.predict(8192), 2000, "what stays slow is believed");
         pace.learn(1, u64::MAX);
-        pace.learn(8192, u64::MAX);
+        (0..80).for_each(|_| pace.learn(8192, u64::MAX));
         let _ = pace.predict(usize::MAX); // no overflow
     }
 }
