@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use std::sync::mpsc;
 
 use strata_core::lock::{RawLock, SpinLock};
-use strata_core::source::{Counted, Region};
+use strata_core::source::{self, Counted, Region};
 use strata_os::OsSource;
 use strata_segment::{
     BestFit, Exclusive, FirstFit, GoodFit, Heap, Locked, Policy, SegmentAlloc, Shared,
@@ -258,4 +258,30 @@ fn collections_of_allocator_api2_live_in_it() {
     drop((numbers, nothing));
     let mut alloc = alloc;
     assert_eq!(alloc.face_mut().get_mut().segments().stats().used, 0);
+}
+
+#[test]
+fn what_is_free_in_one_shard_serves_another_before_a_request_fails() {
+    const BYTES: usize = 1 << 20;
+    let mut buffer = vec![MaybeUninit::<u8>::uninit(); BYTES];
+    let heap =
+        Shared::<_, SpinLock, GoodFit, 3>::new(source::Locked::new(Region::new(&mut buffer)));
+    let small = Layout::from_size_align(5000, 8).unwrap();
+    let large = Layout::from_size_align(BYTES / 16 * 15, 8).unwrap();
+    for shard in 0..3 {
+        // One shard takes everything, and as it was freed it keeps a part of it.
+        let blocks: Vec<_> = core::iter::from_fn(|| heap.allocate_in(shard, small).ok()).collect();
+        assert!(blocks.len() > BYTES / 6000);
+        assert!(heap.allocate_in(shard + 1, large).is_err());
+        // Two blocks in three are its own to free, the others come from elsewhere.
+        for (at, block) in blocks.into_iter().enumerate() {
+            // SAFETY: 1. allocated above with this layout, freed once. 2. unused.
+            unsafe { heap.deallocate_in(shard + at % 3 / 2, block, small) };
+        }
+        // The free memory of all is needed, whoever has it.
+        let block = heap.allocate_in(shard + 1, large).unwrap();
+        // SAFETY: as above.
+        unsafe { heap.deallocate_in(shard + 2, block, large) };
+        assert_eq!(heap.validate(), Ok(()));
+    }
 }

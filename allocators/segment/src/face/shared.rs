@@ -33,7 +33,8 @@ struct Shard<L, P: Policy> {
 /// than shards. A block names its shard in its header. A thread that frees a block of another shard
 /// pushes it onto that shard's list, lock-free; the next call in that shard that takes its lock frees
 /// what is on the list. Where a shard has no memory and the source none either, the others are asked
-/// before a request fails.
+/// before a request fails, and then all give back to the source what they can ([`trim`](Self::trim)), so
+/// that free memory of several serves one.
 ///
 /// Free memory of one shard serves no other, except then; what is on a list stays there until its shard
 /// is used.
@@ -140,7 +141,7 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock, P: Policy, const SHARDS: usiz
         })
     }
 
-    /// Asks the other shards.
+    /// Asks the other shards; then, with what all of them give back to the source, the own one again.
     #[cold]
     #[inline(never)]
     fn allocate_elsewhere_slow(
@@ -153,6 +154,10 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock, P: Policy, const SHARDS: usiz
             if done != Err(AllocError::Exhausted) {
                 return done;
             }
+        }
+        // Free memory of several shards may be enough where that of none is.
+        if S::RELEASES && self.trim() > 0 {
+            return self.allocate_of(own, layout);
         }
         Err(AllocError::Exhausted)
     }
