@@ -77,7 +77,9 @@ impl Workload {
             Self::Churn => "a random block of a live set replaced by one of a random size",
             Self::Latency => "the same, every call timed",
             Self::Compact => "random blocks given back, then the others moved together",
-            Self::Translate => "random bytes of random blocks by handle, beside slotmap's get",
+            Self::Translate => {
+                "a byte of random blocks by handle, beside slotmap's get of slices of the same blocks"
+            }
             Self::Check => "every block's place and contents verified",
         }
     }
