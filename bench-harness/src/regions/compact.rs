@@ -9,13 +9,15 @@ use std::time::{Duration, Instant};
 
 /// Compaction in steps of this long.
 const STEP: Duration = Duration::from_micros(100);
-/// Steps that are timed at least.
-const STEPS: usize = 400;
+/// One step at least is timed for so many operations of the job: 2048 as a rule, so that twenty lie
+/// above the 99th percentile.
+const OPERATIONS: usize = 128;
 /// The largest block: the promise of a step is about these.
 const LARGEST: u32 = 256 << 10;
 
 /// A region with random holes, compacted by bytes to its middle, then whole; what is free lies
-/// together then. The same again in steps of 100 µs, each of which is timed.
+/// together then. The same again in steps of 100 µs, each of which is timed, beside what the machine
+/// makes of a spin and of a copy.
 pub(super) fn run<R: RegionSubject>(ground: &Ground, job: &Job) -> Result<Measured, String> {
     let mut heap = holes::<R>(ground, job, 0, 16 << 10)?;
     let mut maps = vec![Map::of("before", &heap, job.region)];
@@ -39,20 +41,22 @@ pub(super) fn run<R: RegionSubject>(ground: &Ground, job: &Job) -> Result<Measur
         .map_or(f64::NAN, |free| free.largest as f64 * 100.0 / free.total.max(1) as f64);
     let served = heap.largest(job.region);
     let free = heap.subject.free_bytes().map_or(f64::NAN, |free| free.total as f64);
-    let (p99, worst, moved) = steps::<R>(ground, job)?;
-    let figures = vec![
+    let steps = Steps::of::<R>(ground, job)?;
+    let moved = steps.moved as f64 / (steps.took.iter().sum::<f64>() * 1e3);
+    let mut figures = vec![
         Figure::new("fragmented before, %", fragmented),
         Figure::new("largest ÷ total, %", together),
         Figure::new("largest served ÷ total, %", served as f64 * 100.0 / free),
-        Figure::new("step p99, µs", p99),
-        Figure::new("step max, µs", worst),
         Figure::new("moved, GB/s", moved),
     ];
+    figures.extend(tail("step", steps.took));
+    figures.extend(tail("spin", steps.spins));
+    figures.extend(tail("copy", steps.copies));
     Ok(Measured::Space { figures, maps })
 }
 
 /// A region filled with blocks up to `greatest` bytes, a random half of which was given back; each
-/// block's first and last byte tells what it is.
+/// block's bytes tell which it is.
 fn holes<'g, R: RegionSubject>(
     ground: &'g Ground,
     job: &Job,
@@ -91,31 +95,72 @@ fn kept<R: RegionSubject>(heap: &Heap<'_, R>) -> Result<(), String> {
     heap.subject.validate()
 }
 
-/// The 99th percentile and the longest of the steps in microseconds, and bytes moved a nanosecond.
-fn steps<R: RegionSubject>(ground: &Ground, job: &Job) -> Result<(f64, f64, f64), String> {
-    let (mut took, mut moved) = (Vec::new(), 0);
-    let largest = LARGEST.min((job.region / 8) as u32);
-    let mut again = 1;
-    while took.len() < STEPS {
-        let mut heap = holes::<R>(ground, job, again, largest)?;
-        loop {
-            let start = Instant::now();
-            let did = heap.subject.compact(Budget::Time(STEP));
-            took.push(start.elapsed().as_nanos() as f64 / 1e3);
-            let Some(did) = did else { return Err(format!("{CANNOT} move blocks for a time")) };
-            moved += did.moved;
-            if did.done {
-                break;
-            }
-            if took.len() > 1000 * STEPS {
-                return Err("compaction without an end".into());
-            }
-        }
-        kept(&heap)?;
-        again += 1;
-    }
-    let sum: f64 = took.iter().sum();
+/// The 99th percentile and the longest.
+fn tail(name: &str, mut took: Vec<f64>) -> [Figure; 2] {
     took.sort_by(f64::total_cmp);
-    let p99 = took[took.len() * 99 / 100];
-    Ok((p99, took[took.len() - 1], moved as f64 / (sum * 1e3)))
+    let at = |place: usize| took.get(place).copied().unwrap_or(f64::NAN);
+    [
+        Figure::new(format!("{name} p99, µs"), at(took.len() * 99 / 100)),
+        Figure::new(format!("{name} max, µs"), at(took.len().wrapping_sub(1))),
+    ]
+}
+
+/// Microseconds of steps, and of two things that took turns with them and are no allocator's: what
+/// the machine alone does to either.
+#[derive(Default)]
+struct Steps {
+    took: Vec<f64>,
+    /// Bytes that the steps moved.
+    moved: usize,
+    /// As long as a step, with nothing to do but to look at the clock.
+    spins: Vec<f64>,
+    /// One copy of the largest block, which a step may have to begin with.
+    copies: Vec<f64>,
+}
+
+impl Steps {
+    fn of<R: RegionSubject>(ground: &Ground, job: &Job) -> Result<Self, String> {
+        let mut steps = Self::default();
+        let largest = LARGEST.min((job.region / 8) as u32);
+        let mut random = Random::new(job.seed);
+        let (mut again, least) = (1, job.operations.div_ceil(OPERATIONS));
+        while steps.took.len() < least {
+            let mut heap = holes::<R>(ground, job, again, largest)?;
+            let before = steps.took.len();
+            while !steps.once(&mut heap)? {
+                if steps.took.len() - before > job.region {
+                    return Err("compaction without an end".into());
+                }
+            }
+            kept(&heap)?;
+            drop(heap);
+            for _ in before..steps.took.len() {
+                steps.spins.push(micros(|| {
+                    let start = Instant::now();
+                    while start.elapsed() < STEP {}
+                }));
+                let most = job.region as u32 - 2 * largest;
+                let to = random.between(0, most) as usize;
+                let bytes = largest as usize;
+                steps.copies.push(micros(|| ground.copy(to + bytes, to, bytes)));
+            }
+            again += 1;
+        }
+        Ok(steps)
+    }
+
+    /// Whether it was the last step.
+    fn once<R: RegionSubject>(&mut self, heap: &mut Heap<'_, R>) -> Result<bool, String> {
+        let mut did = None;
+        self.took.push(micros(|| did = heap.subject.compact(Budget::Time(STEP))));
+        let Some(did) = did else { return Err(format!("{CANNOT} move blocks for a time")) };
+        self.moved += did.moved;
+        Ok(did.done)
+    }
+}
+
+fn micros(work: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    work();
+    start.elapsed().as_nanos() as f64 / 1e3
 }
