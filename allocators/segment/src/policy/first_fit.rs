@@ -1,7 +1,7 @@
 //! First fit in address order.
 
 use super::Index;
-use super::tree::{self, LEFT, Order};
+use super::tree::{self, LEFT, Order, RIGHT};
 use crate::metadata::{Bookkeeping, Name, Piece};
 
 /// The lowest free segment that fits: fast fits (Stephenson 1983), a tree by place whose nodes are no
@@ -15,7 +15,7 @@ pub struct FirstFit {
 }
 
 /// By place, the longest on top.
-pub(super) struct ByPlace;
+struct ByPlace;
 
 impl Order for ByPlace {
     #[inline]
@@ -29,15 +29,9 @@ impl Order for ByPlace {
     }
 }
 
-/// The length of a tree's root, zero where there is none.
-pub(super) fn longest<M: Bookkeeping>(meta: &M, root: Name) -> u32 {
-    if root.is_none() { 0 } else { meta.len(root) }
-}
-
-impl Index for FirstFit {
-    const NEW: Self = Self { root: Name::NONE };
-
-    fn take<M: Bookkeeping>(&mut self, meta: &mut M, need: u32) -> Option<Piece> {
+impl FirstFit {
+    /// The lowest free segment of at least `need` units at `from` or above.
+    pub(super) fn find<M: Bookkeeping>(&self, meta: &M, need: u32, from: u32) -> Option<Piece> {
         let (mut first, mut at) = (None, self.root);
         // Where a node is too short, so is everything below it.
         while !at.is_none() {
@@ -45,10 +39,22 @@ impl Index for FirstFit {
             if len < need {
                 break;
             }
-            first = Some(Piece { name: at, len });
-            at = meta.link(at, LEFT);
+            if meta.place(at) < from {
+                at = meta.link(at, RIGHT);
+            } else {
+                first = Some(Piece { name: at, len });
+                at = meta.link(at, LEFT);
+            }
         }
-        let first = first?;
+        first
+    }
+}
+
+impl Index for FirstFit {
+    const NEW: Self = Self { root: Name::NONE };
+
+    fn take<M: Bookkeeping>(&mut self, meta: &mut M, need: u32) -> Option<Piece> {
+        let first = self.find(meta, need, 0)?;
         self.remove(meta, first);
         Some(first)
     }
@@ -63,7 +69,7 @@ impl Index for FirstFit {
     }
 
     fn largest<M: Bookkeeping>(&self, meta: &M) -> u32 {
-        longest(meta, self.root)
+        if self.root.is_none() { 0 } else { meta.len(self.root) }
     }
 
     fn validate<M: Bookkeeping>(&self, meta: &M, seen: &mut dyn FnMut(Piece)) -> bool {

@@ -32,18 +32,22 @@ impl Segment {
     }
 }
 
+/// A segment to which another thread writes through a pin for writing.
+fn written_elsewhere() -> (Arc<Segment>, thread::JoinHandle<()>) {
+    let segment = Segment::new();
+    assert!(segment.pin.exclude());
+    let there = Arc::clone(&segment);
+    let other = thread::spawn(move || {
+        there.write(2);
+        there.pin.unexclude();
+    });
+    (segment, other)
+}
+
 #[test]
 fn what_was_written_through_a_pin_is_there_when_the_table_moves_the_segment() {
     model(|| {
-        let segment = Segment::new();
-        assert!(segment.pin.exclude());
-        let other = {
-            let segment = Arc::clone(&segment);
-            thread::spawn(move || {
-                segment.write(2);
-                segment.pin.unexclude();
-            })
-        };
+        let (segment, other) = written_elsewhere();
         if segment.pin.is_readable() {
             assert_eq!(segment.read(), 2);
         }
@@ -58,15 +62,7 @@ fn what_was_written_through_a_pin_is_there_when_the_table_moves_the_segment() {
 #[test]
 fn what_was_written_through_a_pin_is_read_through_the_next() {
     model(|| {
-        let segment = Segment::new();
-        assert!(segment.pin.exclude());
-        let other = {
-            let segment = Arc::clone(&segment);
-            thread::spawn(move || {
-                segment.write(2);
-                segment.pin.unexclude();
-            })
-        };
+        let (segment, other) = written_elsewhere();
         if segment.pin.share() {
             assert_eq!(segment.read(), 2);
             segment.pin.unshare();
