@@ -20,7 +20,8 @@ type DefaultFace = core::convert::Infallible;
 ///
 /// By default it is [`Shared`](crate::Shared) over the system's memory:
 ///
-/// ```
+#[cfg_attr(feature = "std", doc = "```")]
+#[cfg_attr(not(feature = "std"), doc = "```ignore")]
 /// use strata_segment::SegmentAlloc;
 ///
 /// #[global_allocator]
