@@ -164,7 +164,8 @@ fn a_fixed_region_in_a_static_serves_until_it_is_full_and_again() {
         }
         blocks.push(block);
     }
-    assert!(blocks.len() >= (256 << 10) / 1024, "{} blocks of 1008 bytes", blocks.len());
+    // The region begins wherever the linker lets it, and grows by chunks: a block is lost at an end.
+    assert!(blocks.len() >= (256 << 10) / 1040, "{} blocks of 1008 bytes", blocks.len());
     for block in blocks {
         // SAFETY: live, of this layout.
         unsafe { FIXED.dealloc(block, layout) };
