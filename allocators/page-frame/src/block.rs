@@ -13,6 +13,7 @@ use strata_core::sync::{AtomicU64, Ordering};
 use crate::error::FreeError;
 use crate::geometry::{ROW, ROW_ORDER, bit_of, frame_at, row_of};
 use crate::journal::Journal;
+use crate::quarter::Quarters;
 use crate::row;
 use crate::tables::Tables;
 
@@ -20,10 +21,17 @@ use crate::tables::Tables;
 /// Each pass that finds nothing means that another thread took something.
 const PASSES: usize = 4;
 
+/// No frames in hand: see [`Tables::in_rows`].
+const NOTHING: (u64, u64) = (u64::MAX, 0);
+
 impl Tables<'_> {
     /// The first row from `from` on, going round, in which a block of `order` begins.
     #[inline]
     pub(crate) fn scout(&self, huge: usize, order: u8, from: usize) -> Option<usize> {
+        let entry = self.entry(huge);
+        if entry.is_quartered() {
+            return self.scout_quarters(entry, order, from);
+        }
         if order <= ROW_ORDER {
             return self.scout_run(huge, 1 << order, order, from);
         }
@@ -52,8 +60,8 @@ impl Tables<'_> {
     }
 
     /// Takes a block of `order`, below that of a huge frame, inside `huge`; it looks from row
-    /// `from` of it on. With `hold` a stock works there from now on. Up to order 6 lock-free, above
-    /// obstruction-free.
+    /// `from` of it on. With `hold` a stock works there from now on. Up to order 6, and where it is
+    /// quartered, lock-free, otherwise obstruction-free.
     #[inline]
     pub(crate) fn take_block(
         &self,
@@ -63,12 +71,19 @@ impl Tables<'_> {
         hold: bool,
         journal: &impl Journal,
     ) -> Option<FrameId> {
+        if let Some(count) = self.geometry.quarters(order) {
+            match self.take_quarters(huge, (order, count), from, hold, journal) {
+                Quarters::Taken(frame) => return Some(frame),
+                Quarters::None => return None,
+                Quarters::InRows => {}
+            }
+        }
         if order <= ROW_ORDER {
             return self.take_short(huge, (1 << order, order), from, hold, journal);
         }
-        self.look(huge, 1 << order)?;
+        self.look(huge, 1 << order, journal)?;
         let from = self.scout(huge, order, from)?;
-        self.promise(huge, 1 << order, hold)?;
+        self.promise(huge, 1 << order, hold, journal)?;
         let taken = self.take_rows(huge, order, from, journal);
         if taken.is_none() {
             self.discharge(huge, 1 << order);
@@ -90,10 +105,10 @@ impl Tables<'_> {
         let mut from = from;
         // A frame that was promised is there; of a longer block nothing is known without a look.
         if frames != 1 {
-            self.look(huge, frames)?;
+            self.look(huge, frames, journal)?;
             from = self.scout_run(huge, frames, align, from)?;
         }
-        self.promise(huge, frames, hold)?;
+        self.promise(huge, frames, hold, journal)?;
         let taken = self.take_bits(huge, (frames, align), from, journal);
         if taken.is_none() {
             self.discharge(huge, frames);
@@ -103,22 +118,22 @@ impl Tables<'_> {
 
     /// Whether `huge` has so many free frames, whose rows then say where.
     #[inline]
-    fn look(&self, huge: usize, frames: u64) -> Option<()> {
+    fn look(&self, huge: usize, frames: u64, journal: &impl Journal) -> Option<()> {
         let entry = self.entry(huge);
         if entry.used() + frames > self.capacity() {
             return None;
         }
-        if entry.is_stale() {
-            self.freshen(huge);
+        if entry.is_closed() {
+            self.in_rows(huge, NOTHING, journal);
         }
         Some(())
     }
 
     /// Promises frames of `huge`.
     #[inline]
-    fn promise(&self, huge: usize, frames: u64, hold: bool) -> Option<()> {
+    fn promise(&self, huge: usize, frames: u64, hold: bool, journal: &impl Journal) -> Option<()> {
         while !self.charge(huge, frames, hold) {
-            if !self.freshen(huge) {
+            if !self.entry(huge).is_closed() || !self.in_rows(huge, NOTHING, journal) {
                 return None;
             }
         }
@@ -197,8 +212,8 @@ impl Tables<'_> {
         hold: bool,
         journal: &impl Journal,
     ) -> Option<(usize, u64)> {
-        if self.entry(huge).is_stale() {
-            self.freshen(huge);
+        if self.entry(huge).is_closed() {
+            self.in_rows(huge, NOTHING, journal);
         }
         let first = self.geometry.first_row(huge);
         let capacity = self.capacity();
@@ -231,34 +246,57 @@ impl Tables<'_> {
         None
     }
 
-    /// Gives back frames of one row, all of which are taken.
-    pub(crate) fn free_bits(&self, row: usize, bits: u64) -> Result<(), FreeError> {
+    /// Gives back frames of one row, all of which are taken, and which `journal` was told.
+    pub(crate) fn free_bits(
+        &self,
+        row: usize,
+        bits: u64,
+        journal: &impl Journal,
+    ) -> Result<(), FreeError> {
         let huge = self.geometry.huge_of(row as u64 * ROW);
-        self.check_small(huge)?;
+        if self.entry(huge).is_closed() {
+            self.open_part(row as u64 * ROW, journal)?;
+        }
         row::clear(&self.rows[row], bits).map_err(|word| not_taken(word & bits))?;
         self.discharge(huge, u64::from(bits.count_ones()));
         Ok(())
     }
 
-    /// That `huge` is neither a whole block nor free.
-    #[inline]
-    pub(crate) fn check_small(&self, huge: usize) -> Result<(), FreeError> {
-        let entry = self.entry(huge);
-        if entry.is_closed() {
-            return Err(if entry.is_huge() {
-                FreeError::WrongOrder
-            } else {
-                FreeError::DoubleFree
-            });
+    /// That a frame lies neither in a whole block, nor in a huge frame or a quarter that is free.
+    #[cold]
+    pub(crate) fn check_small(&self, frame: u64) -> Result<(), FreeError> {
+        let entry = self.entry(self.geometry.huge_of(frame));
+        if !entry.is_closed() || entry.is_quartered() && self.has_quarter(entry, frame) {
+            return Ok(());
         }
+        Err(if entry.is_huge() { FreeError::WrongOrder } else { FreeError::DoubleFree })
+    }
+
+    /// Makes the huge frame of a frame that a part of is freed one whose rows say what is free.
+    #[cold]
+    fn open_part(&self, frame: u64, journal: &impl Journal) -> Result<(), FreeError> {
+        self.check_small(frame)?;
+        self.in_rows(self.geometry.huge_of(frame), NOTHING, journal);
         Ok(())
     }
 
-    /// Gives back a block of an order below that of a huge frame.
+    /// Gives back a block of an order below that of a huge frame, of which `journal` was told.
     #[inline]
-    pub(crate) fn free_block(&self, frame: FrameId, order: u8) -> Result<(), FreeError> {
+    pub(crate) fn free_block(
+        &self,
+        frame: FrameId,
+        order: u8,
+        journal: &impl Journal,
+    ) -> Result<(), FreeError> {
         let huge = self.geometry.huge_of(frame.0);
-        self.check_small(huge)?;
+        if self.entry(huge).is_closed() {
+            if let Some(count) = self.geometry.quarters(order)
+                && let Some(given) = self.give_quarters(frame.0, count)
+            {
+                return given;
+            }
+            self.open_part(frame.0, journal)?;
+        }
         let first = row_of(frame.0);
         if order <= ROW_ORDER {
             let bits = row::mask(bit_of(frame.0), 1 << order);

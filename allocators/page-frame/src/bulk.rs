@@ -76,6 +76,6 @@ impl PageFrames<'_> {
             return false;
         }
         let bits = frames.iter().fold(0, |bits, frame| bits | 1 << (frame.0 % ROW));
-        self.tables.free_bits(row_of(frames[0].0), bits).is_ok()
+        self.tables.free_bits(row_of(frames[0].0), bits, &()).is_ok()
     }
 }

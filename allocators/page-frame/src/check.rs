@@ -41,7 +41,7 @@ pub struct Checked {
 pub enum Broken {
     /// The entry of the huge frame that begins here does not count its rows' bits.
     Used(FrameId),
-    /// The huge frame that begins here is taken whole, and not all its rows are full.
+    /// The huge frame that begins here is taken whole or by quarters, and not all its rows are full.
     Rows(FrameId),
     /// Somebody is at work on the huge frame that begins here, or stopped there.
     Unfinished(FrameId),
@@ -102,6 +102,12 @@ impl PageFrames<'_> {
                 reach(first, FrameState::Whole);
             } else if entry.used() == 0 {
                 reach(first, FrameState::Free);
+            } else if entry.is_quartered() {
+                let quarter = tables.geometry.quarter();
+                for at in (first..first + tables.capacity()).step_by(quarter as usize) {
+                    let taken = tables.has_quarter(entry, at);
+                    reach(at, if taken { FrameState::Taken } else { FrameState::Free });
+                }
             } else {
                 for (row, at) in tables.rows_of(huge).iter().zip((first..).step_by(ROW as usize)) {
                     // Relaxed: a reading.
@@ -186,7 +192,8 @@ impl Tables<'_> {
         if entry.is_closed() && set != self.capacity() {
             return Err(Broken::Rows(frame));
         }
-        if entry.used() == set || entry.is_stale() { Ok(entry) } else { Err(Broken::Used(frame)) }
+        let counts = entry.used() == set || entry.is_closed();
+        if counts { Ok(entry) } else { Err(Broken::Used(frame)) }
     }
 
     fn validate_stocks(&self) -> Result<u64, Broken> {

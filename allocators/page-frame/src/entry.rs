@@ -13,7 +13,9 @@
 //! - claims: how many are taking several rows of this huge frame at this moment.
 //! - HELD: a stock works here. A hint: others stay away while they find something else.
 //! - BUSY: taken whole, and whoever did it is filling or clearing the rows, or may still give it back.
-//! - HUGE: all rows are full: taken whole, or, with nothing used, free and left so by its last owner.
+//! - HUGE: all rows are full, whatever is free: taken whole, or, with nothing used, free and left so by
+//!   its last owner, or cut in quarters, as the lowest four bits say, which are none of used's then:
+//!   a bit for each quarter that is taken.
 //!
 //! Four entries make a word because up to four neighbours are taken with one exchange, and because
 //! an atomic word may not be reached in two widths.
@@ -26,6 +28,8 @@ pub(crate) const CLAIMS: u16 = 0x1800;
 pub(crate) const HELD: u16 = 0x2000;
 pub(crate) const BUSY: u16 = 0x4000;
 pub(crate) const HUGE: u16 = 0x8000;
+/// Beside HUGE: the quarters that are taken. A quarter is a row at least, so that used keeps clear.
+pub(crate) const QUARTERS: u16 = 0x000f;
 
 /// One in each of the four lanes.
 pub(crate) const LANES: u64 = 0x0001_0001_0001_0001;
@@ -46,26 +50,51 @@ impl Entry {
     /// Taken and promised frames.
     #[inline]
     pub(crate) const fn used(self) -> u64 {
+        (self.0 & USED & !((self.0 >> 15) * QUARTERS)) as u64
+    }
+
+    /// As [`used`](Self::used), of one that is not closed.
+    #[inline]
+    pub(crate) const fn in_rows(self) -> u64 {
         (self.0 & USED) as u64
     }
 
     /// Taken whole, and handed out.
     #[inline]
     pub(crate) const fn is_huge(self) -> bool {
-        self.0 & (HUGE | BUSY) == HUGE && self.0 & USED != 0
+        self.0 & (HUGE | BUSY | QUARTERS) == HUGE && self.0 & USED != 0
     }
 
     /// Free, with rows that are full still: whoever takes it whole need not fill them, whoever takes a
     /// part of it clears them first.
     #[inline]
     pub(crate) const fn is_stale(self) -> bool {
-        self.0 == HUGE
+        self.0 & !HELD == HUGE
+    }
+
+    /// Cut in quarters, some of which are taken. Its rows are full.
+    #[inline]
+    pub(crate) const fn is_quartered(self) -> bool {
+        self.0 & (HUGE | BUSY) == HUGE && self.0 & QUARTERS != 0
+    }
+
+    /// The taken quarters of one that is quartered; none of one that is free.
+    #[inline]
+    pub(crate) const fn quarters(self) -> u16 {
+        self.0 & QUARTERS
+    }
+
+    /// Cut in quarters of `quarter` frames, of which these are taken; stale where none is.
+    #[inline]
+    pub(crate) const fn with_quarters(self, taken: u16, quarter: u64) -> Self {
+        let used = taken.count_ones() as u16 * quarter as u16;
+        Self(self.0 & HELD | HUGE | taken | used)
     }
 
     /// Taken whole, or just about to be taken or given back so.
     #[inline]
     pub(crate) const fn is_whole(self) -> bool {
-        self.is_closed() && !self.is_stale()
+        self.is_closed() && !self.is_stale() && !self.is_quartered()
     }
 
     /// Its rows are not to be touched.
@@ -77,7 +106,7 @@ impl Entry {
     /// Not to be begun with: taken whole, or another works here.
     #[inline]
     pub(crate) const fn is_taboo(self) -> bool {
-        self.0 & (HUGE | BUSY | HELD) != 0
+        self.0 & (BUSY | HELD) != 0 || self.0 & (HUGE | QUARTERS) == HUGE
     }
 
     #[inline]
@@ -99,7 +128,7 @@ impl Entry {
     /// With `frames` more promised, out of `capacity`.
     #[inline]
     pub(crate) const fn charge(self, frames: u64, capacity: u64) -> Option<Self> {
-        if self.is_closed() || self.used() + frames > capacity {
+        if self.is_closed() || self.in_rows() + frames > capacity {
             return None;
         }
         Some(Self(self.0 + frames as u16))
@@ -138,16 +167,18 @@ pub(crate) const fn lanes(huge: usize, count: usize) -> u64 {
 }
 
 /// The high bit of each lane whose entry is free for anyone, holds more than `above` and at most
-/// `limit` used frames. Both are below 2^13.
+/// `limit` used frames, which are less than those of a huge frame.
 #[inline]
 pub(crate) const fn between(word: u64, above: u16, limit: u16) -> u64 {
     const HIGH: u64 = LANES << 15;
-    // Lanes that are HELD or BUSY are above every limit; those that are HUGE are taken out last.
-    // The claims bits are left out: they say nothing about room.
-    let lanes = word & !(LANES * CLAIMS as u64) & !HIGH;
+    // Lanes that are HELD or BUSY are above every limit, and so is what is taken whole: it has no room.
+    // The claims bits are left out: they say nothing about room. So are the quarters of those that are
+    // HUGE.
+    let quarters = ((word & HIGH) >> 15) * QUARTERS as u64;
+    let lanes = word & !(LANES * CLAIMS as u64) & !HIGH & !quarters;
     let more = (lanes | HIGH) - LANES * (above as u64 + 1);
     let less = ((LANES * limit as u64) | HIGH) - lanes;
-    more & less & !word & HIGH
+    more & less & HIGH
 }
 
 /// The high bit of each lane whose huge frame is free; lanes above the lowest such may be wrong.
@@ -165,16 +196,18 @@ mod tests {
 
     #[test]
     fn lanes_between_are_what_each_entry_says() {
-        let entries = [0, 1, 5, 511, 512, 1024, HELD, HELD | 5, BUSY | 512, HUGE | 512, CLAIM | 7];
+        let quarters = HUGE | 384 | 7;
+        let entries =
+            [0, 1, 5, 511, 512, quarters, HELD, HELD | 5, BUSY | 512, HUGE | 512, CLAIM | 7];
         for a in entries {
             for b in entries {
                 let word = u64::from(a) | u64::from(b) << 48 | 300 << 16 | u64::from(HUGE) << 32;
-                for (above, limit) in [(0, 511), (0, 0), (4, 504), (299, 300), (300, 1023)] {
+                for (above, limit) in [(0, 511), (0, 0), (4, 504), (299, 300), (300, 384)] {
                     let found = between(word, above, limit);
                     for huge in 0..4 {
                         let entry = Entry::of(word, huge);
-                        let used = entry.0 & USED;
-                        let fits = entry.0 & (HUGE | BUSY | HELD) == 0 && used > above;
+                        let used = entry.used() as u16;
+                        let fits = !entry.is_taboo() && used > above;
                         let expected = fits && used <= limit;
                         assert_eq!(found >> (shift(huge) + 15) & 1 == 1, expected, "{entry:?}");
                     }
@@ -206,6 +239,19 @@ mod tests {
         assert_eq!(all(Entry(BUSY | 512)), [false, false, true, true]);
         assert_eq!(all(Entry(HUGE | BUSY | 512)), [false, false, true, true]);
         assert_eq!(all(Entry(HELD | 512)), [false; 4]);
+    }
+
+    #[test]
+    fn quarters_are_counted_and_kept_apart_from_what_is_whole_or_stale() {
+        let cut = Entry(HELD).with_quarters(0b1010, 128);
+        assert_eq!((cut.quarters(), cut.used(), cut.is_held()), (0b1010, 256, true));
+        let all = cut.with_quarters(0b1111, 128);
+        assert_eq!((all.used(), all.is_huge(), all.is_whole()), (512, false, false));
+        assert!(cut.is_quartered() && all.is_quartered() && cut.is_closed());
+        let none = all.with_quarters(0, 128);
+        assert!(none.is_stale() && !none.is_quartered());
+        assert_eq!(Entry(0).with_quarters(0b1111, 256).used(), 1024);
+        assert!(!Entry(HUGE | 1024).is_quartered() && !Entry(HUGE | BUSY | 512).is_quartered());
     }
 
     #[test]

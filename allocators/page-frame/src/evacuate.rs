@@ -224,7 +224,7 @@ impl Tables<'_> {
     fn hold(&self, huge: usize) {
         // Relaxed: a hint.
         let _ = self
-            .update(huge, Ordering::Relaxed, |entry| (!entry.is_closed()).then_some(entry.held()));
+            .update(huge, Ordering::Relaxed, |entry| (!entry.is_whole()).then_some(entry.held()));
     }
 }
 

@@ -119,7 +119,7 @@ impl<'m> PageFrames<'m> {
     pub fn alloc_at(&self, start: FrameId, frames: u64) -> Result<(), ClaimError> {
         let end = self.end_of(start, frames).ok_or(ClaimError::OutOfRange)?;
         let _at_work = self.tables.at_work();
-        self.tables.claim_range(start.0, end, true)?;
+        self.tables.claim_range((start.0, end), true, &())?;
         self.tables.mark(start, frames);
         Ok(())
     }
@@ -150,7 +150,7 @@ impl<'m> PageFrames<'m> {
         self.check_block(frame, order)?;
         let _at_work = self.tables.at_work();
         self.tables.unmark(frame, order.frames())?;
-        self.give(frame, order.get())
+        self.give(frame, order.get(), &())
     }
 
     /// Gives back a run that was taken with this length.
@@ -164,7 +164,8 @@ impl<'m> PageFrames<'m> {
         self.tables.unmark(start, frames)?;
         // A row may be a huge frame, which is taken whole.
         if row_of(start.0) == row_of(end - 1) && frames < self.tables.capacity() {
-            return self.tables.free_bits(row_of(start.0), row::mask(bit_of(start.0), frames));
+            let bits = row::mask(bit_of(start.0), frames);
+            return self.tables.free_bits(row_of(start.0), bits, &());
         }
         self.tables.free_range(start.0, end, false)
     }
@@ -207,12 +208,17 @@ impl<'m> PageFrames<'m> {
         if frame.is_aligned(order) { Ok(()) } else { Err(FreeError::Misaligned) }
     }
 
-    /// Takes back a block that may lie there.
+    /// Takes back a block that may lie there, and of which `journal` was told.
     #[inline]
-    pub(crate) fn give(&self, frame: FrameId, order: u8) -> Result<(), FreeError> {
+    pub(crate) fn give(
+        &self,
+        frame: FrameId,
+        order: u8,
+        journal: &impl Journal,
+    ) -> Result<(), FreeError> {
         let huge_order = self.geometry().huge_order().get();
         if order < huge_order {
-            return self.tables.free_block(frame, order);
+            return self.tables.free_block(frame, order, journal);
         }
         let count = 1u64 << (order - huge_order);
         if count <= 4 {

@@ -97,6 +97,28 @@ impl Geometry {
         1 << (self.huge_order - ROW_ORDER)
     }
 
+    /// Frames of a quarter of a huge frame.
+    #[inline]
+    pub(crate) const fn quarter(self) -> u64 {
+        self.huge_frames() / 4
+    }
+
+    /// How many quarters of a huge frame a block of `order` is; `None` where it is not made of them, or
+    /// they are less than a row.
+    #[inline]
+    pub(crate) const fn quarters(self, order: u8) -> Option<u32> {
+        if order + 2 < self.huge_order || order >= self.huge_order || self.quarter() < ROW {
+            return None;
+        }
+        Some(1 << (order + 2 - self.huge_order))
+    }
+
+    /// The quarter of its huge frame in which a frame lies.
+    #[inline]
+    pub(crate) const fn quarter_of(self, frame: u64) -> u32 {
+        (frame >> (self.huge_order - 2)) as u32 % 4
+    }
+
     #[inline]
     pub(crate) const fn huge_of(self, frame: u64) -> usize {
         (frame >> self.huge_order) as usize

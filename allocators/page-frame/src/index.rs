@@ -59,7 +59,8 @@ const fn first_plane(order: u8) -> usize {
 impl Tables<'_> {
     #[inline]
     fn plane_of(&self, entry: Entry) -> Option<usize> {
-        if entry.is_whole() { None } else { plane(self.capacity() - entry.used(), self.capacity()) }
+        // One that is whole or BUSY has all frames used, a stale one none: they are in no plane.
+        plane(self.capacity() - entry.used(), self.capacity())
     }
 
     fn planes(&self, huge: usize) -> &[AtomicU64] {
@@ -79,9 +80,13 @@ impl Tables<'_> {
     /// write has seen the last entry, if his processor orders his accesses so: no ordering that costs
     /// anything is asked for.
     pub(crate) fn index(&self, huge: usize) {
+        self.index_as(huge, self.entry(huge));
+    }
+
+    /// As [`index`](Self::index), by whoever knows what the entry was a moment ago.
+    pub(crate) fn index_as(&self, huge: usize, mut entry: Entry) {
         let bit = 1 << (huge % GROUP);
         loop {
-            let entry = self.entry(huge);
             if entry.used() == 0 {
                 return;
             }
@@ -95,7 +100,8 @@ impl Tables<'_> {
                     _ => {}
                 }
             }
-            if self.plane_of(self.entry(huge)) == wanted {
+            entry = self.entry(huge);
+            if self.plane_of(entry) == wanted {
                 return;
             }
         }
@@ -208,11 +214,12 @@ impl Tables<'_> {
         fit: Fit,
         place: &Place<'_>,
     ) -> Option<u64> {
-        if entry.is_taboo() || entry.used() == 0 || entry.used() + (1 << order) > self.capacity() {
+        let used = entry.used();
+        if used == 0 || used + (1 << order) > self.capacity() || entry.is_taboo() {
             return None;
         }
         let tree = self.tree(self.geometry.tree_of(huge));
-        (place.fit(tree.class()) == fit).then_some(entry.used())
+        (place.fit(tree.class()) == fit).then_some(used)
     }
 }
 

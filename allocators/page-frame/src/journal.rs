@@ -1,5 +1,7 @@
 //! What an operation is about to do, written where a crash leaves it.
 
+use strata_core::FrameId;
+
 /// Told before frames are taken or given back, with what they are. After a crash, frames of the
 /// last record of each journal are in doubt: see [`PageFrames::recover`](crate::PageFrames::recover).
 pub(crate) trait Journal {
@@ -7,6 +9,8 @@ pub(crate) trait Journal {
     fn bits(&self, row: usize, bits: u64);
     /// Frames from `start` on.
     fn range(&self, start: u64, frames: u64);
+    /// A block: as a range of its frames, and written with one word.
+    fn block(&self, frame: FrameId, order: u8);
 }
 
 /// Nothing is written.
@@ -15,6 +19,8 @@ impl Journal for () {
     fn bits(&self, _row: usize, _bits: u64) {}
     #[inline]
     fn range(&self, _start: u64, _frames: u64) {}
+    #[inline]
+    fn block(&self, _frame: FrameId, _order: u8) {}
 }
 
 /// The last record of a journal, packed in two words.

@@ -24,6 +24,7 @@ pub mod mapped;
 #[cfg(all(test, strata_loom))]
 mod models;
 pub mod paging;
+mod quarter;
 mod range;
 #[cfg(any(all(feature = "std", target_os = "linux"), strata_loom))]
 mod ready;

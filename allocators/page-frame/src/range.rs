@@ -9,6 +9,7 @@ use strata_core::FrameId;
 
 use crate::error::{ClaimError, FreeError};
 use crate::geometry::{QUAD, ROW, bit_of, row_of};
+use crate::journal::Journal;
 use crate::row;
 use crate::tables::Tables;
 
@@ -62,19 +63,30 @@ impl Tables<'_> {
     }
 
     /// Takes the frames from `start` to `end`, which lie in the zone, or none of them. `held` takes
-    /// also huge frames at which a stock works.
+    /// also huge frames at which a stock works. `journal` was told of them.
     ///
     /// # Errors
     ///
     /// A frame of the range that is taken, or was while it was asked for.
-    pub(crate) fn claim_range(&self, start: u64, end: u64, held: bool) -> Result<(), ClaimError> {
+    pub(crate) fn claim_range(
+        &self,
+        (start, end): (u64, u64),
+        held: bool,
+        journal: &impl Journal,
+    ) -> Result<(), ClaimError> {
+        let range = (start, end);
         for piece in self.pieces(start, end) {
             let lost = match piece {
                 Piece::Whole { huge, count } => self
                     .take_whole(huge, count, held)
                     .err()
                     .map(|huge| self.first_taken(self.geometry.first_frame(huge))),
-                Piece::Part { huge, start, end } => self.claim_part(huge, start, end).err(),
+                Piece::Part { huge, start, end } => {
+                    if self.entry(huge).is_closed() {
+                        self.in_rows(huge, range, journal);
+                    }
+                    self.claim_part(huge, start, end).err()
+                }
             };
             if let Some(frame) = lost {
                 self.undo_claim(start, end, piece);
@@ -97,9 +109,6 @@ impl Tables<'_> {
     fn claim_part(&self, huge: usize, start: u64, end: u64) -> Result<(), u64> {
         let one = in_one_row(start, end);
         let frames = end - start;
-        if self.entry(huge).is_stale() {
-            self.freshen(huge);
-        }
         if !(if one { self.charge(huge, frames, false) } else { self.begin_claim(huge, frames) }) {
             return Err(self.first_taken_from(start, end));
         }
@@ -155,6 +164,9 @@ impl Tables<'_> {
     /// Whether a frame is taken at this moment, by a program or by a stock.
     pub(crate) fn is_taken(&self, frame: u64) -> bool {
         let entry = self.entry(self.geometry.huge_of(frame));
+        if entry.is_quartered() {
+            return self.has_quarter(entry, frame);
+        }
         if entry.is_closed() {
             return !entry.is_stale();
         }
@@ -173,6 +185,13 @@ impl Tables<'_> {
                 {
                     self.split_whole(huge)?;
                 }
+            }
+        }
+        for piece in self.pieces(start, end) {
+            if let Piece::Part { huge, start, end } = piece
+                && self.entry(huge).is_quartered()
+            {
+                self.in_rows(huge, (start, end), &());
             }
         }
         self.check_range(start, end, split)?;
@@ -206,7 +225,8 @@ impl Tables<'_> {
     fn take_back_pieces(&self, huge: usize, count: usize, merge: bool) -> Result<(), FreeError> {
         if merge {
             for huge in huge..huge + count {
-                if !self.entry(huge).is_closed() {
+                let entry = self.entry(huge);
+                if !entry.is_closed() || entry.is_quartered() {
                     self.merge_whole(huge)?;
                 }
             }

@@ -5,7 +5,7 @@
 //! or was about to be undone:
 //!
 //! - A huge frame that is BUSY was not handed out yet, or was being freed: it is free.
-//! - The rows of a free one that are full still are cleared.
+//! - The rows of a free one that are full still are cleared, and those of free quarters.
 //! - What lies in stocks was not handed out: it is free.
 //! - Used frames, claims, stocks at work and the words of trees are counted anew.
 //! - What the last record of a local speaks of may have been on its way to or from a caller. He is
@@ -49,7 +49,8 @@ impl<'m> PageFrames<'m> {
     ///
     /// All stocks are drained. Each local keeps a record of what its last call took or gave back;
     /// `is_owned` is asked about each of these frames that is taken, by its number, and about a
-    /// huge frame that is taken whole once, by its first. It answers whether the caller's own
+    /// huge frame that is taken whole once, by its first. Where the call was making rows of a huge frame
+    /// cut in quarters, the record is of all its frames, whoever has them. It answers whether the caller's own
     /// records say that somebody has the frame. What nobody has is freed.
     ///
     /// So no frame is lost whose owner writes down what [`Local::alloc`](crate::Local::alloc)
@@ -147,6 +148,13 @@ impl Tables<'_> {
             self.set_entry(huge, Entry::FREE);
         } else if entry.is_huge() {
             self.set_rows(huge, u64::MAX);
+        } else if entry.is_quartered() {
+            let rows = self.rows_of(huge);
+            for (row, at) in rows.iter().zip((self.geometry.first_frame(huge)..).step_by(64)) {
+                let taken = self.has_quarter(entry, at);
+                row.store(if taken { u64::MAX } else { 0 }, Ordering::Relaxed);
+            }
+            self.set_entry(huge, Entry(entry.used() as u16));
         }
         entry.is_busy()
     }

@@ -62,7 +62,7 @@ impl Tables<'_> {
                 break if flying { Pass::Unsure } else { Pass::Nothing };
             };
             journal.range(start, frames);
-            match self.claim_range(start, start + frames, true) {
+            match self.claim_range((start, start + frames), true, journal) {
                 Ok(()) => break Pass::Found(FrameId(start)),
                 // It is taken now: behind it there may be more.
                 Err(ClaimError::Busy(lost)) => from = lost.0.max(start) + 1,
@@ -82,7 +82,7 @@ impl Tables<'_> {
 
     /// The start of the first run from `from` on that looks free.
     fn find_run(&self, from: u64, frames: u64, align: u64) -> Option<u64> {
-        let capacity = self.capacity();
+        let (capacity, quarter) = (self.capacity(), self.geometry.quarter());
         let tree_frames = capacity * self.geometry.tree_huge() as u64;
         let up = |frame: u64| frame.checked_next_multiple_of(align);
         let mut start = up(from)?;
@@ -113,6 +113,16 @@ impl Tables<'_> {
             if entry.used() == 0 {
                 // Whatever its rows say: where it is stale they are full.
                 at = at / capacity * capacity + capacity;
+                continue;
+            }
+            if entry.is_quartered() {
+                let behind = (at / quarter + 1) * quarter;
+                if self.has_quarter(entry, at) {
+                    start = up(behind)?;
+                    at = start;
+                } else {
+                    at = behind;
+                }
                 continue;
             }
             // Relaxed: the claim decides.

@@ -237,6 +237,11 @@ impl Journal for Slot<'_> {
     fn range(&self, start: u64, frames: u64) {
         self.two(Record::range(start), frames);
     }
+
+    #[inline]
+    fn block(&self, frame: FrameId, order: u8) {
+        self.record_block(frame, order);
+    }
 }
 
 impl Slot<'_> {

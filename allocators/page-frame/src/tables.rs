@@ -158,10 +158,14 @@ impl<'m> Tables<'m> {
     /// Tells the tree of `huge` and the index that its entry changed so.
     #[inline]
     pub(crate) fn note(&self, huge: usize, old: Entry, new: Entry) {
-        let capacity = self.capacity();
-        if stage(capacity - old.used(), capacity) != stage(capacity - new.used(), capacity) {
+        if self.stage_of(old.used()) != self.stage_of(new.used()) {
             self.note_slow(huge, old, new);
         }
+    }
+
+    #[inline]
+    fn stage_of(&self, used: u64) -> u8 {
+        stage(self.capacity() - used, self.capacity())
     }
 
     #[cold]
@@ -172,7 +176,7 @@ impl<'m> Tables<'m> {
             self.note_tree(self.geometry.tree_of(huge), change);
         }
         if !old.is_held() && !new.is_held() && new.used() != 0 {
-            self.index(huge);
+            self.index_as(huge, new);
         }
     }
 
@@ -198,7 +202,10 @@ impl<'m> Tables<'m> {
         let word = self.quad(huge).fetch_sub(frames << shift(huge), Ordering::Release);
         let entry = Entry::of(word, huge);
         debug_assert!(entry.used() >= frames, "a promise is taken back once");
-        self.note(huge, entry, Entry(entry.0 - frames as u16));
+        let used = entry.in_rows();
+        if self.stage_of(used) != self.stage_of(used - frames) {
+            self.note_slow(huge, entry, Entry(entry.0 - frames as u16));
+        }
     }
 
     /// As [`charge`](Self::charge), telling that several words will be taken.
@@ -256,6 +263,12 @@ impl<'m> Tables<'m> {
             quad.fetch_and(!held, Ordering::Relaxed);
             self.index(huge);
         }
+    }
+
+    /// Whether more of a huge frame is promised than taken: who has the promise may take it back.
+    pub(crate) fn is_unsettled(&self, huge: usize) -> bool {
+        let entry = self.entry(huge);
+        entry.in_flight() || !entry.is_closed() && entry.used() != self.bits_of(huge)
     }
 
     /// Set bits in the rows of a huge frame.

@@ -170,7 +170,7 @@ impl PageFrames<'_> {
                 return Pass::Found(frame);
             }
             // More promised than taken: whoever has the promise may take it back.
-            unsure |= entry.in_flight() || entry.used() != tables.bits_of(huge);
+            unsure |= tables.is_unsettled(huge);
         }
         if unsure { Pass::Unsure } else { Pass::Nothing }
     }
@@ -187,10 +187,7 @@ impl PageFrames<'_> {
             if tables.take_out_whole(huge, count, true, journal) {
                 return Pass::Found(huge);
             }
-            unsure |= (huge..huge + count).any(|huge| {
-                let entry = tables.entry(huge);
-                entry.in_flight() || !entry.is_closed() && entry.used() != tables.bits_of(huge)
-            });
+            unsure |= (huge..huge + count).any(|huge| tables.is_unsettled(huge));
         }
         if unsure { Pass::Unsure } else { Pass::Nothing }
     }
@@ -232,26 +229,26 @@ impl PageFrames<'_> {
 
     pub(crate) fn steal_parts(&self, slot: Slot<'_>, journal: &impl Journal) -> u64 {
         let parts = (0..PARTS).map(|index| slot.take_part(index, journal));
-        parts.map(|part| self.give_bits(part.row(), part.bits())).sum()
+        parts.map(|part| self.give_bits(part.row(), part.bits(), journal)).sum()
     }
 
     /// Gives back frames of a row that no program has; those that somebody freed a second time
     /// meanwhile are counted.
-    pub(crate) fn give_bits(&self, row: usize, bits: u64) -> u64 {
+    pub(crate) fn give_bits(&self, row: usize, bits: u64, journal: &impl Journal) -> u64 {
         if bits == 0 {
             return 0;
         }
-        if self.tables.free_bits(row, bits).is_ok() {
+        if self.tables.free_bits(row, bits, journal).is_ok() {
             return u64::from(bits.count_ones());
         }
-        self.give_bits_slow(row, bits)
+        self.give_bits_slow(row, bits, journal)
     }
 
     #[cold]
-    fn give_bits_slow(&self, row: usize, bits: u64) -> u64 {
+    fn give_bits_slow(&self, row: usize, bits: u64, journal: &impl Journal) -> u64 {
         let mut given = 0;
         for bit in (0..64).filter(|bit| bits >> bit & 1 == 1) {
-            if self.tables.free_bits(row, 1 << bit).is_ok() {
+            if self.tables.free_bits(row, 1 << bit, journal).is_ok() {
                 given += 1;
             } else {
                 // Relaxed: a count.

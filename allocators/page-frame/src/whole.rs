@@ -245,7 +245,10 @@ impl Tables<'_> {
             let full = entry.used() == capacity && !entry.is_whole() && !entry.in_flight();
             full.then_some(Entry(HUGE | capacity as u16))
         });
-        let entry = merged.map_err(|_| FreeError::WrongOrder)?;
+        let entry = merged.map_err(|entry| {
+            let free = entry.is_quartered() && entry.used() < capacity;
+            if free { FreeError::DoubleFree } else { FreeError::WrongOrder }
+        })?;
         if entry.is_held() {
             // Whoever holds it does not bring the index up to date any more.
             self.index(huge);
@@ -254,7 +257,7 @@ impl Tables<'_> {
     }
 
     #[inline]
-    fn write_rows(&self, huge: usize, word: u64) {
+    pub(crate) fn write_rows(&self, huge: usize, word: u64) {
         for row in self.rows_of(huge) {
             // Relaxed: published by the change of the entry that follows.
             row.store(word, Ordering::Relaxed);

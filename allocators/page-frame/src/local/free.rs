@@ -75,8 +75,8 @@ impl Local<'_> {
             return Err(FreeError::DoubleFree);
         }
         // The rows of a whole huge frame are full; others are not worth the look at its entry.
-        if word == u64::MAX {
-            tables.check_small(tables.geometry.huge_of(frame.0))?;
+        if word == u64::MAX && tables.entry(tables.geometry.huge_of(frame.0)).is_closed() {
+            tables.check_small(frame.0)?;
         }
         let hand = self.slot.hand();
         let (waiting, bits) = self.slot.frees();
@@ -118,7 +118,7 @@ impl Local<'_> {
             return Err(FreeError::WrongOrder);
         }
         self.begin_free(frame, order)?;
-        self.frames.give(frame, order.get())
+        self.frames.give(frame, order.get(), &self.slot)
     }
 
     /// Whether this stock has a frame of a block.

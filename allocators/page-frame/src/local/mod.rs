@@ -177,7 +177,7 @@ impl<'a> Local<'a> {
         }
         self.slot.set_hand(Part(0));
         if !hand.is_empty() {
-            given += self.frames.give_bits(hand.row(), hand.bits());
+            given += self.frames.give_bits(hand.row(), hand.bits(), &self.slot);
         }
         given += self.frames.steal_parts(self.slot, &self.slot);
         self.let_go();
@@ -199,7 +199,7 @@ impl<'a> Local<'a> {
         }
         self.slot.bits(row, bits);
         self.slot.set_frees(0);
-        self.frames.give_bits(row, bits)
+        self.frames.give_bits(row, bits, &self.slot)
     }
 
     /// The huge frame at which the stock works.

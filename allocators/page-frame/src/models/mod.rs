@@ -5,6 +5,7 @@
 
 mod blocks;
 mod crash;
+mod quarter;
 mod stocks;
 mod whole;
 
@@ -115,11 +116,11 @@ impl Zone {
     fn give(&self, block: Block) {
         self.touch(block);
         let order = block.1.trailing_zeros() as u8;
-        assert_eq!(self.tables().free_block(FrameId(block.0), order), Ok(()));
+        assert_eq!(self.tables().free_block(FrameId(block.0), order, &()), Ok(()));
     }
 
     fn claim(&self, start: u64, frames: u64) -> Option<Block> {
-        self.tables().claim_range(start, start + frames, true).ok()?;
+        self.tables().claim_range((start, start + frames), true, &()).ok()?;
         Some(self.touch((start, frames)))
     }
 

@@ -139,8 +139,9 @@ fn one_who_stops_while_clearing_a_stale_huge_frame_loses_at_most_that() {
     at_each_step(12, |steps| {
         let zone = stale();
         let other = beside(&zone, move |zone| stopped_after(steps, || zone.take(0, 5)).flatten());
-        let mine = zone.take(0, 5);
+        // Orders of two such at once are those of the models above.
         let theirs = other.join().unwrap();
+        let mine = zone.take(0, 5);
         let owned = [mine, theirs].into_iter().flatten().map(|block| block.1).sum();
         at_most_lost(&zone, owned, 128);
     });
