@@ -26,7 +26,7 @@ pub(crate) const PLANES: usize = 3;
 pub(crate) const GROUP: usize = 64;
 
 /// Candidates that are compared before the fullest is taken.
-const COMPARED: usize = 32;
+const COMPARED: usize = 16;
 
 /// How far a huge frame with so many free frames is from full: 0 full, 1 to 3 in planes 0 to 2, 4
 /// all free. Changes within a stage concern nobody.
