@@ -16,6 +16,7 @@ use std::vec::Vec;
 use strata_core::sync::{AtomicU32, AtomicU64, Ordering, UnsafeCell, model, stopped_after, thread};
 use strata_core::{FrameId, Order};
 
+use crate::entry::{HELD, shift};
 use crate::frames::PageFrames;
 use crate::geometry::{Geometry, QUAD, SLOT_WORDS};
 use crate::index::{GROUP, PLANES};
@@ -99,6 +100,15 @@ impl Zone {
         self
     }
 
+    /// A stock works at all huge frames: the index, which nothing rests on, is left alone and adds no
+    /// orders.
+    fn held(self) -> Self {
+        for (huge, quad) in (0..self.tables().huge).map(|huge| (huge, self.tables().quad(huge))) {
+            quad.fetch_or(u64::from(HELD) << shift(huge), Ordering::Relaxed);
+        }
+        self
+    }
+
     /// Uses frames as their owner does.
     fn touch(&self, block: Block) -> Block {
         for cell in block.0 / CELL..(block.0 + block.1).div_ceil(CELL) {
@@ -126,7 +136,7 @@ impl Zone {
 
     fn take_out(&self, huge: usize, count: usize) -> Option<Block> {
         let frames = self.tables().capacity();
-        let taken = self.tables().take_out_whole(huge, count, false, &());
+        let taken = self.tables().take_out_whole(huge, count, true, &());
         taken.then(|| self.touch((huge as u64 * frames, count as u64 * frames)))
     }
 

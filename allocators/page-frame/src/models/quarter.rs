@@ -1,13 +1,10 @@
 //! Quarters and halves of huge frames, which no row tells, beside what is in rows.
 
 use super::*;
-use crate::entry::HELD;
 
-/// A free huge frame of four rows. It is held, so that the index, which nothing rests on, adds no orders.
+/// A free huge frame of four rows.
 fn free() -> Arc<Zone> {
-    let zone = Zone::new(8, 1, 0);
-    zone.words.quads[0].store(u64::from(HELD), Ordering::Relaxed);
-    zone.shared()
+    Zone::new(8, 1, 0).held().shared()
 }
 
 /// The same of which quarters are taken, and those blocks.
@@ -126,8 +123,7 @@ fn the_last_quarter_is_given_while_the_whole_is_asked_for() {
         let (zone, mut blocks) = quartered(1);
         let block = blocks.pop().unwrap();
         let other = beside(&zone, move |zone| zone.give(block));
-        let whole = zone.tables().take_out_whole(0, 1, true, &());
-        let mine = whole.then(|| zone.touch((0, 256)));
+        let mine = zone.take_out(0, 1);
         other.join().unwrap();
         zone.settle(sum([mine]));
     });

@@ -1,7 +1,7 @@
 //! Huge frames from whole to parts and back, and ranges over several.
 
 use super::*;
-use crate::entry::{HUGE, shift};
+use crate::entry::HUGE;
 
 #[test]
 fn a_huge_frame_is_taken_whole_or_in_parts() {
@@ -72,7 +72,7 @@ fn stale() -> Arc<Zone> {
     let whole = zone.claim(0, 128).unwrap();
     zone.give_range(whole);
     assert!(zone.tables().entry(0).is_stale());
-    zone.shared()
+    zone.held().shared()
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn a_range_is_undone_without_a_trace() {
 #[test]
 fn a_range_with_a_part_crosses_a_block_at_its_end() {
     explore(|| {
-        let zone = Zone::new(6, 2, 0).shared();
+        let zone = Zone::new(6, 2, 0).held().shared();
         let other = beside(&zone, |zone| zone.take(1, 5));
         let mine = zone.claim(0, 96);
         let theirs = other.join().unwrap();
