@@ -136,7 +136,7 @@ impl Scraps {
     }
 }
 
-/// Units for `len` bytes.
+/// Pieces for `len` bytes.
 fn pieces(len: usize) -> u32 {
     len.div_ceil(PIECE) as u32
 }

@@ -114,3 +114,36 @@ pub(super) fn each(mut visit: impl FnMut(usize, usize)) {
         visit(class, passed.len.load(Ordering::Relaxed));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_left_where_some_were_wanted_and_are_there_once() {
+        let class = (0..CLASSES).find(|class| class::cut(*class).block_len() == 64).unwrap();
+        let mut blocks = [ptr::null_mut(); 8];
+        let before = HEAP.shelves[class].live();
+        assert_eq!(HEAP.refill(class, &mut blocks).0, 8);
+        HEAP.resident.mark();
+
+        assert_eq!(put(class, &blocks), 0, "nobody wanted any");
+        ALL[class].asked.store(1, Ordering::Relaxed);
+        assert_eq!(put(class, &blocks), 8);
+        assert_eq!(put(class, &blocks), 0, "so many were not wanted");
+
+        let mut taken = [ptr::null_mut(); 3];
+        assert_eq!(take(class, &mut taken), 3);
+        assert_eq!(taken, blocks[5..], "those that were left last");
+        let mut left = 0;
+        each(|at, count| left += if at == class { count } else { 0 });
+        assert_eq!(left, 5);
+
+        assert_eq!(flush(usize::MAX), 5 * 64);
+        assert_eq!(HEAP.shelves[class].live(), before + 3);
+        assert_eq!(take(class, &mut taken), 0);
+        HEAP.flush(class, &blocks[5..]);
+        assert_eq!(HEAP.shelves[class].live(), before);
+        assert_eq!(BYTES.load(Ordering::Relaxed), 0);
+    }
+}
