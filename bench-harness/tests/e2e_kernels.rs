@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use strata_bench::results::families::Verdict;
 use strata_bench::results::{Outcome, Row, Threads, jsonl};
 
-const FAMILIES: [&str; 8] = [
+const FAMILIES: [&str; 11] = [
     "small-pair",
     "medium-pair",
     "batch",
@@ -16,6 +16,9 @@ const FAMILIES: [&str; 8] = [
     "cross-thread",
     "thread-churn",
     "aligned-64",
+    "large-pair",
+    "growth",
+    "calloc",
 ];
 
 #[test]
@@ -29,7 +32,7 @@ fn the_suite_times_every_kernel_and_nothing_else() {
     let (header, rows) = jsonl::read(&place.path().join("results.jsonl")).unwrap();
     let names: HashSet<_> = rows.iter().map(|row| &row.workload.name).collect();
     // System, the no-op and the A/A arm.
-    assert_eq!((names.len(), rows.len()), (27, 27 * 3));
+    assert_eq!((names.len(), rows.len()), (52, 52 * 3));
     let timed = |row: &Row| row.time.as_ref().is_some_and(|time| time.samples.len() == 2);
     for row in &rows {
         let title = common::title(row);
@@ -43,17 +46,22 @@ fn the_suite_times_every_kernel_and_nothing_else() {
     for means in &kernels.subjects {
         let families: Vec<_> = means.families.iter().map(|m| m.family.as_deref()).collect();
         assert_eq!(families, FAMILIES.map(Some));
-        assert!(means.all.ns.is_some_and(|ns| ns > 0.0) && means.all.kernels == 27);
+        assert!(means.all.ns.is_some_and(|ns| ns > 0.0) && means.all.kernels == 52);
     }
     assert_eq!(kernels.subjects.len(), 3);
     let versus = &kernels.versus[0];
-    assert_eq!(versus.rows.len(), 27);
+    assert_eq!(versus.rows.len(), 52);
     // System has no peer in this run, and two rounds have no interval.
     assert!(versus.rows.iter().all(|row| row.peer.is_none() && row.verdict != Verdict::Pass));
     let disturbed = |row: &Row| row.time.as_ref().and_then(|time| time.disturbed);
     assert!(
         rows.iter().all(|row| disturbed(row).is_some_and(|share| (0.0..=1.0).contains(&share)))
     );
+    let peak = |row: &Row| row.time.as_ref().and_then(|time| time.peak);
+    for row in &rows {
+        let grows = row.workload.family.as_deref() == Some("growth");
+        assert_eq!(peak(row).is_some(), grows, "{}", common::title(row));
+    }
     let page = std::fs::read_to_string(place.path().join("report.html")).unwrap();
     assert!(page.contains("id=\"kernels\"") && page.contains("OVER FAMILIES"));
     place.run(["report", "results.jsonl", "--out", "again.html"]).fine();

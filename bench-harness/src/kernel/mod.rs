@@ -12,6 +12,8 @@
 
 mod batch;
 mod cross;
+mod growth;
+mod large;
 mod live;
 mod pace;
 mod pair;
@@ -42,6 +44,9 @@ pub(crate) enum Family {
     CrossThread,
     ThreadChurn,
     Aligned,
+    LargePair,
+    Growth,
+    Calloc,
 }
 
 impl Family {
@@ -56,6 +61,9 @@ impl Family {
             Self::CrossThread => "cross-thread",
             Self::ThreadChurn => "thread-churn",
             Self::Aligned => "aligned-64",
+            Self::LargePair => "large-pair",
+            Self::Growth => "growth",
+            Self::Calloc => "calloc",
         }
     }
 }
@@ -207,6 +215,56 @@ kernels! {
         "one 64-byte-aligned block at a time of a run-time size, 48 B to 1 KiB";
     Aligned "aligned-64-batch" 1500 x batch::BLOCKS, 1: batch::aligned::<S>,
         "1000 such blocks allocated, then freed in the same order";
+    LargePair "large-65536" 1_500_000 x 1, 1: large::pair::<S, 65_536, false>,
+        "one 64 KiB block at a time, a word of it written";
+    LargePair "large-262144" 1_500_000 x 1, 1: large::pair::<S, 262_144, false>,
+        "the same of 256 KiB";
+    LargePair "large-1048576" 1_500_000 x 1, 1: large::pair::<S, 1_048_576, false>,
+        "the same of 1 MiB";
+    LargePair "large-4194304" 1_500_000 x 1, 1: large::pair::<S, 4_194_304, false>,
+        "the same of 4 MiB";
+    LargePair "large-16777216" 1_500_000 x 1, 1: large::pair::<S, 16_777_216, false>,
+        "the same of 16 MiB";
+    LargePair "large-touched-1048576" 100_000 x 1, 1: large::pair::<S, 1_048_576, true>,
+        "one 1 MiB block at a time, a word of every page written";
+    LargePair "large-touched-16777216" 1000 x 1, 1: large::pair::<S, 16_777_216, true>,
+        "the same of 16 MiB";
+    LargePair "large-mixed-1" 100_000 x 1, 1: large::mixed::<S, { 1 << 20 }>,
+        "one block at a time of 64 KiB to 1 MiB, a word of every page written";
+    LargePair "large-mixed-16" 20_000 x 1, 1: large::mixed::<S, { 16 << 20 }>,
+        "the same of 64 KiB to 16 MiB";
+    Growth "grow-vec-1" 2000 x growth::steps(1 << 20), 1: growth::vector::<S, { 1 << 20 }>,
+        "a block of 64 B doubled and filled until it has 1 MiB";
+    Growth "grow-vec-16" 50 x growth::steps(16 << 20), 1: growth::vector::<S, { 16 << 20 }>,
+        "the same to 16 MiB";
+    Growth "grow-vec-256" 1 x growth::steps(256 << 20), 1: growth::vector::<S, { 256 << 20 }>,
+        "the same to 256 MiB";
+    Growth "grow-boxed-1" 2000 x growth::boxed_steps(1 << 20), 1: growth::boxed::<S, { 1 << 20 }>,
+        "the same to 1 MiB, then cut to five eighths";
+    Growth "grow-steps-16" 20 x growth::appends(16 << 20), 1: growth::appended::<S, { 16 << 20 }>,
+        "a block of 64 KiB, 64 KiB more each time, filled, until it has 16 MiB";
+    Growth "grow-table-64" 5000 x growth::tables(64 << 10), 1: growth::table::<S, { 64 << 10 }>,
+        "a hash table of 16 B entries that doubles from 16 places to 64 Ki";
+    Growth "grow-table-1024" 100 x growth::tables(1 << 20), 1: growth::table::<S, { 1 << 20 }>,
+        "the same to 1 Mi places";
+    Calloc "calloc-256" 2_000_000 x 1, 1: large::zeroed::<S, 256, false>,
+        "one zeroed block of 256 B at a time, a word of it written";
+    Calloc "calloc-65536" 1_000_000 x 1, 1: large::zeroed::<S, 65_536, false>,
+        "the same of 64 KiB";
+    Calloc "calloc-1048576" 200_000 x 1, 1: large::zeroed::<S, 1_048_576, false>,
+        "the same of 1 MiB";
+    Calloc "calloc-16777216" 20_000 x 1, 1: large::zeroed::<S, 16_777_216, false>,
+        "the same of 16 MiB";
+    Calloc "calloc-67108864" 20_000 x 1, 1: large::zeroed::<S, 67_108_864, false>,
+        "the same of 64 MiB";
+    Calloc "calloc-touched-65536" 200_000 x 1, 1: large::zeroed::<S, 65_536, true>,
+        "one zeroed block of 64 KiB at a time, a word of every page written";
+    Calloc "calloc-touched-1048576" 50_000 x 1, 1: large::zeroed::<S, 1_048_576, true>,
+        "the same of 1 MiB";
+    Calloc "calloc-touched-16777216" 1000 x 1, 1: large::zeroed::<S, 16_777_216, true>,
+        "the same of 16 MiB";
+    Calloc "calloc-touched-67108864" 100 x 1, 1: large::zeroed::<S, 67_108_864, true>,
+        "the same of 64 MiB";
 }
 
 /// The kernel of a name, with or without [`PREFIX`].

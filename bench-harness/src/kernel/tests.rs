@@ -55,7 +55,12 @@ fn watched(kernel: &Kernel, rounds: u64) -> Book {
 }
 
 fn rounds(kernel: &Kernel) -> u64 {
-    if kernel.pairs > 1 { 3 } else { 2000 }
+    match kernel.family {
+        // Gigabytes in all.
+        Family::LargePair | Family::Growth | Family::Calloc => 1,
+        _ if kernel.pairs > 1 => 3,
+        _ => 2000,
+    }
 }
 
 #[test]
@@ -80,6 +85,9 @@ fn every_kernel_frees_what_it_allocates_and_does_so_many_pairs() {
             Family::CrossThread => 1..=1024,
             Family::ThreadChurn => 2000..=16_000,
             Family::Aligned => 1..=1000,
+            Family::LargePair | Family::Calloc => 1..=1,
+            // The block that grows, and the one that it is copied into.
+            Family::Growth => 2..=2,
         };
         assert!(live.contains(&book.most), "{}: {} live", kernel.name, book.most);
     }
@@ -112,10 +120,27 @@ fn sizes_and_alignments_are_those_of_the_name() {
         let asked = watched(kernel, rounds(kernel)).asked;
         let sizes: HashSet<_> = asked.iter().map(Layout::size).collect();
         let (least, most) = (*sizes.iter().min().unwrap(), *sizes.iter().max().unwrap());
+        let most_asked = most;
         let named = kernel.name.rsplit('-').next().unwrap().parse::<usize>();
-        let align = if kernel.family == Family::Aligned { 64 } else { 8 };
+        let align = match kernel.family {
+            Family::Aligned => 64,
+            Family::Growth if kernel.name.contains("table") => 16,
+            _ => 8,
+        };
         assert!(asked.iter().all(|layout| layout.align() == align), "{}", kernel.name);
+        let mib = 1 << 20;
         match (kernel.family, named) {
+            (Family::LargePair, Ok(most)) if kernel.name.contains("mixed") => {
+                assert!((64 << 10..=most * mib).contains(&least), "{}", kernel.name);
+                assert!((64 << 10..=most * mib).contains(&most_asked), "{}", kernel.name);
+            }
+            (Family::Growth, Ok(entries)) if kernel.name.contains("table") => {
+                assert_eq!((least, most_asked), (16 * 17, entries * 17 << 10), "{}", kernel.name);
+            }
+            (Family::Growth, Ok(most)) => {
+                let first = if kernel.name.contains("steps") { 64 << 10 } else { 64 };
+                assert_eq!((least, most_asked), (first, most * mib), "{}", kernel.name);
+            }
             (Family::LiveSet | Family::ThreadChurn, _) => {
                 assert!((16..20).contains(&least) && (2040..2048).contains(&most));
                 // Every power of two is as likely as the others.

@@ -132,6 +132,66 @@ pub(crate) fn take<S: Subject>(subject: &S, layout: Layout) -> *mut u8 {
     }
 }
 
+/// Allocates a zeroed block, writes one word, and lets nobody know what became of the block.
+#[inline(always)]
+pub(crate) fn take_zeroed<S: Subject>(subject: &S, layout: Layout) -> *mut u8 {
+    debug_assert!(layout.size() >= 8 && layout.align() >= 8);
+    // SAFETY: as for `take`.
+    unsafe {
+        let block = if S::TOUCHABLE { subject.alloc_zeroed(layout) } else { subject.alloc(layout) };
+        if block.is_null() {
+            refused();
+        }
+        if S::TOUCHABLE {
+            block.cast::<usize>().write(1);
+        }
+        opaque(block)
+    }
+}
+
+/// Gives a block another length; what there was is there.
+///
+/// # Safety
+///
+/// 1. `block` is live and came from [`take`], or from here, with this subject and layout.
+#[inline(always)]
+pub(crate) unsafe fn grow<S: Subject>(
+    subject: &S,
+    block: *mut u8,
+    layout: Layout,
+    bytes: usize,
+) -> *mut u8 {
+    // SAFETY: by obligation 1; no kernel asks for 0 bytes. Where nothing may be touched, nothing can
+    // be copied.
+    let block = unsafe {
+        if S::TOUCHABLE {
+            subject.realloc(block, layout, bytes)
+        } else {
+            subject.dealloc(block, layout);
+            subject.alloc(Layout::from_size_align_unchecked(bytes, layout.align()))
+        }
+    };
+    if block.is_null() {
+        refused();
+    }
+    opaque(block)
+}
+
+/// Writes a word on every 4 KiB of a block.
+///
+/// # Safety
+///
+/// 1. `block` is live and of this layout.
+#[inline(always)]
+pub(crate) unsafe fn touch_pages<S: Subject>(block: *mut u8, layout: Layout) {
+    if S::TOUCHABLE {
+        for at in (0..layout.size() - 7).step_by(4096) {
+            // SAFETY: 1: inside the block, at its alignment or one that divides 4096.
+            unsafe { block.add(at).cast::<usize>().write_volatile(at) };
+        }
+    }
+}
+
 /// Frees.
 ///
 /// # Safety

@@ -62,7 +62,15 @@ fn interval(interval: Option<Interval>) -> String {
 fn each(rows: &[Row]) -> String {
     let grid = Grid::of(rows.iter().filter(|row| row.workload.family.is_some()));
     let mut table =
-        table(&["kernel", "allocator", "ns/pair", "to System (95%)", "× best", "instr/pair"]);
+        table(&[
+            "kernel",
+            "allocator",
+            "ns/pair",
+            "to System (95%)",
+            "× best",
+            "instr/pair",
+            "peak MiB",
+        ]);
     for (column, workload) in grid.workloads.iter().enumerate() {
         let mut lines: Vec<_> =
             grid.lines.iter().filter_map(|line| Some((line, line.cells[column]?))).collect();
@@ -76,6 +84,7 @@ fn each(rows: &[Row]) -> String {
             let name = name.unwrap_or(&workload.name);
             let figures = line.figures[column].unwrap_or_default();
             let crashed = row.outcome != Outcome::Ok;
+            let peak = row.time.as_ref().and_then(|time| time.peak);
             table.add_row([
                 if index == 0 { name.to_owned() } else { String::new() },
                 line.label.clone(),
@@ -83,6 +92,7 @@ fn each(rows: &[Row]) -> String {
                 if crashed { "CRASHED".into() } else { interval(figures.to_system) },
                 or_absent(figures.best, words::ratio),
                 or_absent(figures.instructions, |count| format!("{count:.1}")),
+                or_absent(peak, |bytes| format!("{:.1}", bytes as f64 / f64::from(1 << 20))),
             ]);
         }
     }

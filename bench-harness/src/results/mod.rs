@@ -114,6 +114,10 @@ pub struct TimeRow {
     /// `None` for what is replayed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disturbed: Option<f64>,
+    /// Bytes that the process had resident at its peak, the harness's own with them, where a kernel is
+    /// about them; the median over the repetitions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak: Option<u64>,
 }
 
 /// Sampled latency of one operation in one band of sizes, nanoseconds.

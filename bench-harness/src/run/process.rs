@@ -107,6 +107,14 @@ impl Running {
         self.process.id()
     }
 
+    /// The most that the child had resident so far, where the system tells: the harness's own few
+    /// megabytes with it.
+    pub(crate) fn peak(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? << 10)
+    }
+
     /// Waits for the child's next word.
     pub(crate) fn hear(&mut self) -> Result<(Word, u32), Stopped> {
         let mut message = [0; 8];

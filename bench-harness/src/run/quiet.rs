@@ -134,10 +134,12 @@ impl Grid<'_> {
             let stall = samples[index].iter().filter_map(|sample| sample.stall_share);
             let stall_share = median(stall.collect());
             let disturbed = samples[index].iter().filter_map(|sample| sample.disturbed);
+            let peaks = samples[index].iter().filter_map(|sample| sample.peak);
             Some(TimeRow {
                 median: median(own.clone())?,
                 samples: own,
                 disturbed: mean(disturbed),
+                peak: median(peaks.map(|bytes| bytes as f64).collect()).map(|bytes| bytes as u64),
                 to_system: Interval::of(ratios),
                 void: stall_share.is_some_and(|share| share > VOID_STALL),
                 stall_share,
@@ -250,7 +252,7 @@ mod tests {
     #[test]
     fn an_arm_strays_with_either_end() {
         let sample =
-            |nanos| time::Sample { nanos, stall_share: None, heap_calls: 0, disturbed: Some(0.0) };
+            |nanos| time::Sample { nanos, stall_share: None, heap_calls: 0, disturbed: Some(0.0), peak: None };
         let all = |nanos: [f64; 6]| nanos.map(sample).to_vec();
         let one = all([10.0; 6]);
         assert!(!strays(&one, &all([10.0, 10.1, 9.9, 10.0, 10.05, 9.95])));

@@ -84,6 +84,7 @@ fn fill(
         stall_share,
         void: stall_share.is_some_and(|share| share > VOID_STALL),
         disturbed: None,
+        peak: None,
     });
     if !work.is_kernel() {
         row.memory = Some(measure(arm, work, options.touch)?);

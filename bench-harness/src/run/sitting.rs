@@ -22,7 +22,7 @@ use super::time::Sample;
 use crate::child::Touch;
 use crate::child::channel::{END, MORE, WARM, Word};
 use crate::child::control::Pass;
-use crate::kernel::Order;
+use crate::kernel::{Family, Order};
 use crate::results::statistics::median;
 use crate::script::Script;
 use std::collections::VecDeque;
@@ -79,6 +79,8 @@ pub(super) struct Terms {
     alone: bool,
     /// Windows of a visit.
     windows: usize,
+    /// Whether the most that a child had resident is asked for.
+    peaks: bool,
 }
 
 impl Terms {
@@ -90,7 +92,8 @@ impl Terms {
         let processor = if threads <= 2 { processors as i32 - 1 } else { -1 };
         // Threads that take turns are less alike from window to window.
         let windows = if threads == 1 { 4 } else { 8 };
-        Self { processor, alone: threads == 1, windows }
+        let peaks = order.kernel.family == Family::Growth;
+        Self { processor, alone: threads == 1, windows, peaks }
     }
 }
 
@@ -116,7 +119,7 @@ pub(super) fn sit(
             }
         }
     }
-    seats.into_iter().map(|seat| seat?.leave()).collect()
+    seats.into_iter().map(|seat| seat?.leave(terms)).collect()
 }
 
 impl Seat {
@@ -155,7 +158,8 @@ impl Seat {
         Ok(())
     }
 
-    fn leave(mut self) -> Result<Sample, Stopped> {
+    fn leave(mut self, terms: Terms) -> Result<Sample, Stopped> {
+        let peak = if terms.peaks { self.child.peak() } else { None };
         self.child.say(END);
         self.child.expect(Word::Finished)?;
         self.child.finish()?;
@@ -169,6 +173,7 @@ impl Seat {
             stall_share: None,
             heap_calls: self.heap_calls,
             disturbed: Some(disturbed / all.max(1.0)),
+            peak,
         })
     }
 }

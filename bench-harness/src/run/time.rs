@@ -21,6 +21,8 @@ pub(crate) struct Sample {
     pub(crate) heap_calls: u64,
     /// Share of a kernel's windows that stayed disturbed however often they were repeated.
     pub(crate) disturbed: Option<f64>,
+    /// Bytes that the child had resident at its peak, where a kernel is about them.
+    pub(crate) peak: Option<u64>,
 }
 
 /// The processor that serial children stay on: the last one, since the first serves interrupts.
@@ -58,6 +60,7 @@ pub(crate) fn sample(arm: &Arm, script: &Script, touch: Touch) -> Result<Sample,
         stall_share: (walls.1 > 0).then(|| walls.0 as f64 / walls.1 as f64),
         heap_calls: control.heap_calls.load(Relaxed),
         disturbed: None,
+        peak: None,
     })
 }
 

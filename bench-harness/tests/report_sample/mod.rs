@@ -209,6 +209,7 @@ fn row(
         stall_share: threaded.then_some(0.04),
         void: threaded && place == 9,
         disturbed: None,
+        peak: None,
     });
     let outcome = match (subject, name) {
         ("smmalloc", "tokio-service") => {

@@ -34,6 +34,7 @@ fn row(kernel: &str, family: &str, subject: &str, nanos: f64) -> Row {
             stall_share: None,
             void: false,
             disturbed: None,
+            peak: None,
         }),
         memory: None,
         latency: Vec::new(),
