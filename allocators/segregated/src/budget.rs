@@ -38,6 +38,8 @@ pub(crate) struct Budget {
     made_up: usize,
     last_purge: u64,
     last_reuse: u64,
+    /// Idle bytes that served without being purged, at once at the most, since the last [`Budget::tick`].
+    hit: usize,
 }
 
 impl Budget {
@@ -49,6 +51,7 @@ impl Budget {
             made_up: 0,
             last_purge: 0,
             last_reuse: 0,
+            hit: 0,
         }
     }
 
@@ -106,11 +109,18 @@ impl Budget {
         of_peaks
     }
 
+    /// A large block was taken out of `bytes` that were kept.
+    pub(crate) fn hit(&mut self, bytes: usize) {
+        self.hit = self.hit.max(bytes);
+    }
+
     /// Some time has passed.
     pub(crate) fn tick(&mut self, now: u64) {
         if now.wrapping_sub(self.last_reuse) >= SOON {
             self.last_reuse = now;
-            self.learned /= 2;
+            // What is in use all the time was kept with reason.
+            let hit = core::mem::take(&mut self.hit);
+            self.learned = (self.learned / 2).max(self.learned.min(hit + hit / 4));
             self.reused = 0;
             if self.learned < FLOOR / 16 {
                 self.learned = 0;
@@ -149,6 +159,20 @@ mod tests {
         }
         assert!(now < 6100 + 12 * 1000);
         assert_eq!(budget.limit(0), FLOOR);
+    }
+
+    #[test]
+    fn what_is_kept_and_used_stays_learned() {
+        let mut budget = Budget::new();
+        budget.purged(1);
+        (0..20).for_each(|_| drop(budget.wanted_again(16 * MIB, 0, 2)));
+        for second in 1..60 {
+            budget.hit(16 * MIB);
+            budget.tick(1000 * second + 10);
+        }
+        assert!((16 * MIB..=20 * MIB).contains(&budget.learned()), "{}", budget.learned());
+        (60..90).for_each(|second| budget.tick(1000 * second + 10));
+        assert!(!budget.is_learned());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A heap without threads' stocks: shelves over ground, and what goes back to the source.
 //!
-//! Locks: a shelf's, then the ground's, never the other way round, never two shelves at once.
+//! Locks: a shelf's, then the ground's, never the other way round, never two shelves at once. Chunks that
+//! blocks have to themselves (`own.rs`) are the ground's too.
 
 use core::ptr::NonNull;
 
@@ -12,6 +13,7 @@ use strata_core::{Chunk, Exhausted, Source};
 use crate::budget::FLOOR;
 use crate::class::{self, CLASSES, FRAME, Length};
 use crate::ground::{Ground, Run, settle};
+use crate::own::Own;
 use crate::region::Use;
 use crate::resident::{Grown, Resident};
 use crate::shelf::{self, Figures, Shelf};
@@ -26,6 +28,8 @@ pub(crate) trait Platform {
     const CLOCKED: bool;
     /// Milliseconds of a clock that costs little.
     fn now() -> u64;
+    /// How many chunks blocks may have to themselves, where each is a mapping.
+    fn most_mappings() -> usize;
 }
 
 #[derive(Debug)]
@@ -36,6 +40,10 @@ pub(crate) struct Central<S, P: Platform> {
     pub(crate) shelves: [Shelf<P::Lock>; CLASSES],
     /// Bytes that threads keep in their run slots.
     pub(crate) slots: AtomicUsize,
+    /// Bytes with contents and without a block in chunks that blocks have, or had, to themselves.
+    pub(crate) spared: AtomicUsize,
+    /// Not zero where the source failed to move a run to a chunk.
+    pub(crate) unmovable: AtomicUsize,
     /// Idle pages in spans of all shelves.
     pub(crate) idle_pages: AtomicUsize,
     /// Spans without a live block on all shelves.
@@ -77,6 +85,8 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             ground,
             shelves,
             slots: AtomicUsize::new(0),
+            spared: AtomicUsize::new(0),
+            unmovable: AtomicUsize::new(0),
             idle_pages: AtomicUsize::new(0),
             empty_spans: AtomicUsize::new(0),
             resident: Resident::new(),
@@ -91,6 +101,11 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// Bytes of what purging works on, as a power of two.
     pub(crate) fn page_log2(&self) -> u32 {
         self.source.granule().max(FRAME).trailing_zeros()
+    }
+
+    /// Bytes of the source's unit.
+    pub(crate) fn granule(&self) -> usize {
+        self.source.granule()
     }
 
     /// Fills `out` with blocks of `class`. Answers how many it got, none where the source is
@@ -253,10 +268,12 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// Releases everything to the source: no block of this heap is used any more.
     pub(crate) fn release(&mut self) {
         self.ground.with(|ground| {
-            ground.large.each(|base, len| {
+            let release = |own: &Own| {
                 // SAFETY: 1. acquired as a whole, of this length. 2. the heap ends.
-                unsafe { self.source.release(Chunk::from_raw_parts(base, len)) };
-            });
+                unsafe { self.source.release(Chunk::from_raw_parts(own.base, own.whole)) };
+            };
+            ground.large.each(release);
+            ground.large.each_spare(release);
         });
         for territory in self.territories.iter() {
             // SAFETY: 1. acquired as a whole. 2. the heap ends.

@@ -133,6 +133,9 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         });
         self.ground.with(|ground| {
             checked.large += ground.large.count;
+            if !ground.large.is_sound() {
+                fail("the sums over chunks are those of the chunks", NonNull::dangling());
+            }
             if let Err(at) = ground.validate(&self.territories) {
                 fail("the counts of frames are those of the bitmaps", at);
             }
@@ -163,7 +166,12 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             _ => {}
         });
         self.ground.with(|ground| {
-            ground.large.each(|at, len| visit(Walked::Block { at, len: ByteCount(len) }));
+            ground.large.each(|own| {
+                visit(Walked::Block { at: own.base, len: ByteCount(own.len) });
+            });
+            ground.large.each_spare(|own| {
+                visit(Walked::Free { at: own.base, len: ByteCount(own.warm) });
+            });
             ground.each_idle(&self.territories, |at, frames| {
                 visit(Walked::Free { at, len: ByteCount(frames * FRAME) });
             });

@@ -19,17 +19,20 @@ const PURGE: usize = 1 << 20;
 const SHARED_LOOKS: usize = 16;
 
 impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
-    /// Tells the budget that purged memory is in use again.
-    pub(crate) fn learn(&self, purged: usize) {
-        if P::CLOCKED && purged != 0 {
-            self.ground.with(|ground| {
-                // Relaxed, both: figures of no certain moment.
-                let live = self.live.load(Ordering::Relaxed);
-                let of_peaks = ground.budget.wanted_again(purged, live, P::now());
-                self.limit.store(ground.budget.limit(live), Ordering::Relaxed);
-                self.resident.regret(of_peaks);
-            });
+    /// Tells the budget that purged memory is in use again. Answers how much of it had been purged for a
+    /// peak.
+    pub(crate) fn learn(&self, purged: usize) -> usize {
+        if !P::CLOCKED || purged == 0 {
+            return 0;
         }
+        self.ground.with(|ground| {
+            // Relaxed, both: figures of no certain moment.
+            let live = self.live.load(Ordering::Relaxed);
+            let of_peaks = ground.budget.wanted_again(purged, live, P::now());
+            self.limit.store(ground.budget.limit(live), Ordering::Relaxed);
+            self.resident.regret(of_peaks);
+            of_peaks
+        })
     }
 
     /// Bytes that are live, as of the last look.
@@ -44,11 +47,13 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         self.limit.load(Ordering::Relaxed)
     }
 
-    /// Idle bytes in spans, and in threads' run slots.
+    /// Idle bytes in spans, and in threads' slots and in chunks.
     pub(crate) fn idle_outside(&self) -> (usize, usize) {
         // Relaxed: figures of no certain moment.
         let pages = self.idle_pages.load(Ordering::Relaxed);
-        (pages << self.page_log2(), self.slots.load(Ordering::Relaxed))
+        let (slots, spared) =
+            (self.slots.load(Ordering::Relaxed), self.spared.load(Ordering::Relaxed));
+        (pages << self.page_log2(), slots + spared)
     }
 
     /// Purges if more than the budget is kept: at most [`PURGE`] bytes, or twice what this call made
@@ -93,6 +98,15 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         }
     }
 
+    /// As [`Central::tick`], from one who keeps using `bytes` that are kept.
+    #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+    pub(crate) fn tick_used(&self, bytes: usize) {
+        if self.is_due() {
+            self.ground.with(|ground| ground.budget.hit(bytes));
+            self.give_back(0);
+        }
+    }
+
     fn is_refused(&self) -> bool {
         // Relaxed: see `give_back`.
         let until = self.refused.load(Ordering::Relaxed);
@@ -128,7 +142,8 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     pub(crate) fn purge(&self, wanted: usize) -> usize {
         // The longest stretches are frames of spans without a live block, side by side.
         self.retire_empty();
-        let done = self.purge_ground(wanted);
+        let mut done = self.purge_ground(wanted);
+        done += self.purge_spares(wanted.saturating_sub(done));
         if done < wanted && !self.is_refused() {
             done + self.purge_spans(wanted - done, CLASSES)
         } else {
@@ -216,7 +231,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     }
 
     /// The source keeps what it should purge (its memory is locked, say): no use to ask soon again.
-    fn refuse(&self) {
+    pub(crate) fn refuse(&self) {
         // Relaxed: see `give_back`.
         self.refused.store(P::now() as usize + 1000, Ordering::Relaxed);
     }
@@ -231,7 +246,8 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         self.ground.with(|ground| ground.budget.mode = mode);
         let limit = self.look();
         let (in_spans, _) = self.idle_outside();
-        let idle = self.ground.with(|ground| ground.idle_bytes());
+        // Threads' slots go when their threads come by.
+        let idle = self.ground.with(|ground| ground.idle_bytes() + ground.large.idle);
         if S::PURGES && idle + in_spans > limit {
             self.purge(idle + in_spans - limit);
         }
@@ -249,8 +265,15 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             // More than the excess, so that the next ones need not.
             let wanted = grown.excess.max(self.resident.high() / 16);
             self.retire_empty();
-            let idle = self.ground.with(|ground| ground.idle_bytes()).saturating_sub(spare);
-            let mut done = self.purge_ground(wanted.min(idle));
+            let (idle, in_chunks) =
+                self.ground.with(|ground| (ground.idle_bytes(), ground.large.idle));
+            let in_chunks = in_chunks.saturating_sub(spare);
+            let mut done = 0;
+            if in_chunks != 0 && !self.resident.may_creep(grown.excess) {
+                done += self.purge_spares(wanted.min(in_chunks));
+            }
+            let idle = idle.saturating_sub(spare);
+            done += self.purge_ground(wanted.saturating_sub(done).min(idle));
             let own = self.shelves.get(class).map_or(0, |shelf| shelf.idle() << self.page_log2());
             let kept = self.idle_outside().0.saturating_sub(own).saturating_sub(spare);
             done += self.purge_spans(wanted.saturating_sub(done).min(kept), class);

@@ -127,7 +127,7 @@ mod process_face {
         /// The heap's figures. What threads keep ready is read while they go on, so `allocated` is
         /// right to within their stocks, 2 MiB of blocks a thread at most.
         pub fn stats(&self) -> Stats {
-            let mut in_stocks = 0;
+            let mut in_stocks = stocks::slotted();
             stocks::stocked(|class, blocks| in_stocks += class::cut(class).block_len() * blocks);
             let stats = HEAP.stats(in_stocks);
             #[cfg(feature = "stats")]
@@ -142,7 +142,7 @@ mod process_face {
         pub fn good_size(&self, layout: Layout) -> usize {
             match class::class_of(layout) {
                 Some(class) => class::block_len(class),
-                None => large::usable(layout, HEAP.source.granule()),
+                None => large::usable(layout, HEAP.granule()),
             }
         }
 
@@ -206,18 +206,18 @@ mod process_face {
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
             let block = match class::class_of(layout) {
                 Some(class) => take(class.index()),
-                None => stocks::take_large(layout).0,
+                None => stocks::take_large(layout),
             };
             count(block, layout.size())
         }
 
         #[inline]
         unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-            let (block, zero) = match class::class_of(layout) {
-                Some(class) => (take(class.index()), false),
-                None => stocks::take_large(layout),
+            let Some(class) = class::class_of(layout) else {
+                return count(stocks::take_large_zeroed(layout), layout.size());
             };
-            if !zero && !block.is_null() {
+            let block = take(class.index());
+            if !block.is_null() {
                 // SAFETY: a block holds its layout.
                 unsafe { block.write_bytes(0, layout.size()) };
             }

@@ -25,6 +25,11 @@ impl<L: RawLock> Platform for Bare<L> {
     fn now() -> u64 {
         0
     }
+
+    fn most_mappings() -> usize {
+        // The source's affair.
+        usize::MAX
+    }
 }
 
 /// A general-purpose heap over memory of the caller's: a buffer, a pool's chunks, device memory that
@@ -165,7 +170,7 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> Heap<S, L> {
     pub fn good_size(&self, layout: Layout) -> usize {
         match class::class_of(layout) {
             Some(class) => class::block_len(class),
-            None => large::usable(layout, self.central.source.granule()),
+            None => large::usable(layout, self.central.granule()),
         }
     }
 

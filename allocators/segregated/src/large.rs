@@ -1,102 +1,45 @@
 //! Blocks above the classes: runs of frames up to [`RUN_MAX`], chunks of their own above.
+//!
+//! Which of the two a block is shows by its address, not by its size: a chunk's block may be cut to less
+//! than [`RUN_MAX`].
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use strata_core::{Chunk, Exhausted, Source, misuse};
+use strata_core::align::align_up;
+use strata_core::sync::Ordering;
+use strata_core::{Contents, Exhausted, Source, misuse};
 
 use crate::central::{Central, Platform};
 use crate::class::FRAME;
 use crate::ground::{Run, settle};
-use crate::region::Use;
+use crate::region::{FRAMES, Use};
 use crate::resident::Grown;
 
-/// The largest block in a run.
+/// The largest block that gets a run.
 pub(crate) const RUN_MAX: usize = 1 << 20;
-/// Chains of the table of own chunks.
-const CHAINS: usize = 64;
+/// A block that grows to this gets a chunk that is kept, if there is one: it grows there without being
+/// copied.
+const GROW_OWN: usize = 128 << 10;
+/// A run from here on moves to a new chunk page by page: below, copying costs less.
+const MOVED: usize = 64 << 10;
 
-/// The chunks that blocks have to themselves, by address.
-#[derive(Debug)]
-pub(crate) struct Mappings {
-    chains: [Option<NonNull<Mapping>>; CHAINS],
-    /// Their bytes.
-    pub(crate) bytes: usize,
-    pub(crate) count: usize,
+/// Frames of a run for `size` bytes.
+pub(crate) fn frames_of(size: usize) -> usize {
+    size.div_ceil(FRAME).max(1)
 }
 
-/// One of them; lies in a scrap.
-#[derive(Debug)]
-struct Mapping {
-    base: NonNull<u8>,
-    len: usize,
-    next: Option<NonNull<Mapping>>,
+/// Whether a block of `layout` gets a run.
+fn gets_run(layout: Layout) -> bool {
+    layout.size() <= RUN_MAX && layout.align() <= RUN_MAX
 }
 
-impl Mappings {
-    pub(crate) const fn new() -> Self {
-        Self { chains: [None; CHAINS], bytes: 0, count: 0 }
-    }
-
-    fn chain(base: NonNull<u8>) -> usize {
-        let page = base.addr().get() / FRAME;
-        (page ^ page >> 6 ^ page >> 9) % CHAINS
-    }
-
-    fn insert(&mut self, at: NonNull<Mapping>, base: NonNull<u8>, len: usize) {
-        let chain = &mut self.chains[Self::chain(base)];
-        // SAFETY: a scrap that holds a mapping, ours alone.
-        unsafe { at.write(Mapping { base, len, next: *chain }) };
-        *chain = Some(at);
-        self.bytes += len;
-        self.count += 1;
-    }
-
-    /// Takes the entry of the chunk at `base` out of the table.
-    fn remove(&mut self, base: NonNull<u8>) -> Option<(NonNull<Mapping>, usize)> {
-        let mut link: *mut Option<NonNull<Mapping>> = &raw mut self.chains[Self::chain(base)];
-        loop {
-            // SAFETY: the link of a chain that `self` owns.
-            let at = unsafe { *link }?;
-            // SAFETY: linked mappings are there, and ours alone.
-            let entry = unsafe { at.read() };
-            if entry.base == base {
-                // SAFETY: as above.
-                unsafe { *link = entry.next };
-                self.bytes -= entry.len;
-                self.count -= 1;
-                return Some((at, entry.len));
-            }
-            // SAFETY: as above.
-            link = unsafe { &raw mut (*at.as_ptr()).next };
-        }
-    }
-
-    /// Calls back with each chunk.
-    pub(crate) fn each(&self, mut visit: impl FnMut(NonNull<u8>, usize)) {
-        for mut at in self.chains {
-            while let Some(entry) = at {
-                // SAFETY: linked mappings are there.
-                let entry = unsafe { entry.read() };
-                visit(entry.base, entry.len);
-                at = entry.next;
-            }
-        }
-    }
-}
-
-/// Frames of the run that serves `layout`; `None` where it gets a chunk of its own.
-pub(crate) fn run_frames(layout: Layout) -> Option<usize> {
-    let fits = layout.size() <= RUN_MAX && layout.align() <= RUN_MAX;
-    fits.then(|| layout.size().div_ceil(FRAME).max(1))
-}
-
-/// Bytes that the block of a large layout has.
+/// Bytes that the block of a large layout has at least.
 pub(crate) fn usable(layout: Layout, granule: usize) -> usize {
-    match run_frames(layout) {
-        Some(frames) => frames * FRAME,
-        None => layout.size().max(1).checked_next_multiple_of(granule).unwrap_or(layout.size()),
+    if gets_run(layout) {
+        return frames_of(layout.size()) * FRAME;
     }
+    align_up(layout.size().max(1), granule).unwrap_or(layout.size())
 }
 
 impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
@@ -105,8 +48,20 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         &self,
         layout: Layout,
     ) -> Result<(NonNull<u8>, bool, Grown), Exhausted> {
-        let Some(frames) = run_frames(layout) else { return self.take_chunk(layout) };
-        let align = layout.align().div_ceil(FRAME);
+        if gets_run(layout) {
+            return self.take_run(layout);
+        }
+        match self.take_chunk(layout, false) {
+            // So many chunks that there should be no more, or no addresses for another.
+            Err(Exhausted) if layout.size() <= FRAMES * FRAME && layout.align() <= RUN_MAX => {
+                self.take_run(layout)
+            }
+            taken => taken,
+        }
+    }
+
+    fn take_run(&self, layout: Layout) -> Result<(NonNull<u8>, bool, Grown), Exhausted> {
+        let (frames, align) = (frames_of(layout.size()), layout.align().div_ceil(FRAME));
         let take = |new_memory| {
             self.ground.with(|ground| {
                 let (source, all) = (&self.source, &self.territories);
@@ -129,49 +84,43 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         Ok((taken.base, taken.zero, grown))
     }
 
-    fn take_chunk(&self, layout: Layout) -> Result<(NonNull<u8>, bool, Grown), Exhausted> {
-        let chunk = self.source.acquire(layout.size().max(1), layout.align())?;
-        // SAFETY: 1. just acquired. 2. whole, so whole granules.
-        let ready = unsafe { self.source.commit(chunk.base(), chunk.len()) };
-        let entered = ready.and_then(|()| {
-            self.ground.with(|ground| {
-                let len = size_of::<Mapping>();
-                let entry = ground.take_scrap(&self.source, &self.territories, len)?;
-                ground.large.insert(entry.cast(), chunk.base(), chunk.len());
-                Ok(())
-            })
-        });
-        match entered {
-            Ok(()) => {
-                let (base, len) = chunk.into_raw_parts();
-                Ok((base, S::ZEROED, self.resident.grow(len)))
-            }
-            Err(Exhausted) => {
-                // SAFETY: 1. just acquired, as it was. 2. nobody knows it.
-                unsafe { self.source.release(chunk) };
-                Err(Exhausted)
-            }
-        }
-    }
-
     /// Takes the block of a large layout back.
     ///
     /// # Safety
     ///
     /// 1. `block` is a live block of this heap for `layout`, which is large.
     pub(crate) unsafe fn put_large(&self, block: NonNull<u8>, layout: Layout) {
-        let Some(frames) = run_frames(layout) else {
-            let len = usable(layout, self.source.granule());
-            // SAFETY: 1. the caller's.
-            return unsafe { self.put_chunk(block, len) };
-        };
-        let run = self.run_at(block, frames);
+        if self.is_own(block) {
+            // SAFETY: 1. the caller's; in no territory.
+            return unsafe { self.put_chunk(block, layout.size()) };
+        }
+        let run = self.run_at(block, frames_of(layout.size()));
+        self.put_run(run, true);
+        self.give_back(run.frames * FRAME);
+    }
+
+    /// Whether a block has a chunk to itself.
+    fn is_own(&self, block: NonNull<u8>) -> bool {
+        self.territories.locate(block.addr().get()).is_none()
+    }
+
+    /// Takes a run back; `touched` says whether it has contents.
+    fn put_run(&self, run: Run, touched: bool) {
         self.ground.with(|ground| {
             settle(&self.territories, Run { frames: 1, ..run }, Use::Nothing);
-            ground.runs -= frames;
-            ground.put(&self.territories, run, Some(0..frames));
+            ground.runs -= run.frames;
+            ground.put(&self.territories, run, touched.then_some(0..run.frames));
         });
-        self.give_back(frames * FRAME);
+    }
+
+    /// Stops the process where `block` is no live block of this heap for `layout`, which is large.
+    #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+    pub(crate) fn check_large(&self, block: NonNull<u8>, layout: Layout) {
+        if self.is_own(block) {
+            self.check_chunk(block, layout.size());
+        } else {
+            self.run_at(block, frames_of(layout.size()));
+        }
     }
 
     /// The run of `frames` frames at `block`. Stops the process where there is none.
@@ -189,26 +138,8 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         Run { territory, frame, frames }
     }
 
-    /// # Safety
-    ///
-    /// 1. `block` is a live chunk of this heap, of `len` bytes.
-    unsafe fn put_chunk(&self, block: NonNull<u8>, len: usize) {
-        let found = self.ground.with(|ground| {
-            let (entry, found) = ground.large.remove(block)?;
-            // SAFETY: 1. from `take_scrap`, out of the table now.
-            unsafe { ground.put_scrap(entry.cast(), size_of::<Mapping>()) };
-            Some(found)
-        });
-        if found != Some(len) {
-            misuse::stop("a large block was freed twice, or with another size than it has");
-        }
-        // SAFETY: 1. acquired as a whole, of this length. 2. the block was freed.
-        unsafe { self.source.release(Chunk::from_raw_parts(block, len)) };
-        self.resident.shrink(len);
-    }
-
-    /// Resizes a large block where it lies, or moves it without copying; `None` where it has to be
-    /// copied. Answers the block, and the new memory that it takes.
+    /// Resizes a large block where it lies, or moves it; `None` where the caller has to copy it.
+    /// Answers the block, and the new memory that it takes.
     ///
     /// # Safety
     ///
@@ -220,96 +151,142 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         layout: Layout,
         new: Layout,
     ) -> Option<(NonNull<u8>, Grown)> {
-        let granule = self.source.granule();
-        match (run_frames(layout), run_frames(new)) {
-            (Some(old), Some(frames)) if old == frames => Some((block, Grown::default())),
-            (Some(old), Some(frames)) if frames < old => {
-                let run = self.run_at(block, old);
-                self.ground.with(|ground| {
-                    let tail = Run { frame: run.frame + frames, frames: old - frames, ..run };
-                    settle(&self.territories, run, Use::Run { frames: frames as u32 });
-                    ground.runs -= old - frames;
-                    ground.put(&self.territories, tail, Some(0..old - frames));
-                });
-                self.give_back((old - frames) * FRAME);
-                Some((block, Grown::default()))
-            }
-            (Some(old), Some(frames)) => {
-                let run = self.run_at(block, old);
-                let taken = self.ground.with(|ground| {
-                    let more = frames - old;
-                    let taken = ground.take_behind(&self.source, &self.territories, run, more)?;
-                    settle(&self.territories, run, Use::Run { frames: frames as u32 });
-                    ground.runs += more;
-                    Some(taken)
-                })?;
-                let grown = self.resident.grow(taken.fresh);
-                self.learn(taken.purged);
-                Some((block, grown))
-            }
-            (None, None) => {
-                let (old, len) = (usable(layout, granule), usable(new, granule));
-                if old == len {
-                    return Some((block, Grown::default()));
-                }
-                // SAFETY: 1. and 2. the caller's.
-                let block = unsafe { self.resize_chunk(block, old, new, len) }?;
-                if len < old {
-                    self.resident.shrink(old - len);
-                    return Some((block, Grown::default()));
-                }
-                Some((block, self.resident.grow(len - old)))
-            }
-            _ => None,
+        if self.is_own(block) {
+            // SAFETY: 1. the caller's (1.); in no territory.
+            return unsafe { self.resize_chunk(block, layout.size(), new) };
         }
+        let (old, frames) = (frames_of(layout.size()), frames_of(new.size()));
+        let run = self.run_at(block, old);
+        if frames <= old {
+            self.shorten_run(run, frames);
+            return Some((block, Grown::default()));
+        }
+        // Small, and soon larger: a chunk that is warm saves all further copies.
+        let small = old * FRAME < GROW_OWN && new.size() >= GROW_OWN;
+        if small && self.has_spares() && self.ground.with(|g| g.large.has_spare(2 * new.size())) {
+            // SAFETY: 1. and 2. the caller's.
+            if let Some(moved) = unsafe { self.move_run(block, run, new) } {
+                return Some(moved);
+            }
+        }
+        if gets_run(new) {
+            let grown = self.lengthen_run(run, frames)?;
+            return Some((block, grown));
+        }
+        // SAFETY: 1. and 2. the caller's.
+        unsafe { self.move_run(block, run, new) }
+    }
+
+    /// Whether any chunk keeps contents without a block; racy.
+    fn has_spares(&self) -> bool {
+        // Relaxed: a figure of no certain moment.
+        self.spared.load(Ordering::Relaxed) != 0
+    }
+
+    fn shorten_run(&self, run: Run, frames: usize) {
+        let less = run.frames - frames;
+        if less == 0 {
+            return;
+        }
+        self.ground.with(|ground| {
+            let tail = Run { frame: run.frame + frames, frames: less, ..run };
+            settle(&self.territories, run, Use::Run { frames: frames as u32 });
+            ground.runs -= less;
+            ground.put(&self.territories, tail, Some(0..less));
+        });
+        self.give_back(less * FRAME);
+    }
+
+    /// Adds the frames behind a run to it, if they are free.
+    fn lengthen_run(&self, run: Run, frames: usize) -> Option<Grown> {
+        let taken = self.ground.with(|ground| {
+            let more = frames - run.frames;
+            let taken = ground.take_behind(&self.source, &self.territories, run, more)?;
+            settle(&self.territories, run, Use::Run { frames: frames as u32 });
+            ground.runs += more;
+            Some(taken)
+        })?;
+        let grown = self.resident.grow(taken.fresh);
+        self.learn(taken.purged);
+        Some(grown)
+    }
+
+    /// Moves the block of a run, which grows, to a chunk of its own: by copying to one that has contents
+    /// already, whose pages would be lost, and page by page to a new one.
+    ///
+    /// # Safety
+    ///
+    /// 1. `block` is a live block in `run`.
+    /// 2. `new` is longer, and of the same alignment.
+    unsafe fn move_run(
+        &self,
+        block: NonNull<u8>,
+        run: Run,
+        new: Layout,
+    ) -> Option<(NonNull<u8>, Grown)> {
+        let len = run.frames * FRAME;
+        if len >= MOVED && self.may_move(len) {
+            let longest = self.ground.with(|ground| ground.large.has_spare(new.size()));
+            if !longest {
+                // SAFETY: 1. and 2. the caller's.
+                return unsafe { self.move_pages(block, run, new) };
+            }
+        }
+        let (to, _, grown) = self.take_chunk(new, true).ok()?;
+        // SAFETY: both are live, two blocks, and hold that much (1., 2.).
+        unsafe { to.copy_from_nonoverlapping(block, len) };
+        self.put_run(run, true);
+        self.give_back(len);
+        Some((to, grown))
+    }
+
+    /// Whether `len` bytes of a run can be moved to a chunk without copying.
+    fn may_move(&self, len: usize) -> bool {
+        // Relaxed: a failure more does no harm.
+        S::RELOCATES
+            && S::REMAPS
+            && len.is_multiple_of(self.source.granule())
+            && self.unmovable.load(Ordering::Relaxed) == 0
     }
 
     /// # Safety
     ///
-    /// 1. `block` is a live chunk of this heap, of `old` bytes, which `new` makes `len`.
-    unsafe fn resize_chunk(
+    /// 1. and 2. as for `move_run`; `may_move` says yes.
+    unsafe fn move_pages(
         &self,
         block: NonNull<u8>,
-        old: usize,
+        run: Run,
         new: Layout,
-        len: usize,
-    ) -> Option<NonNull<u8>> {
-        if (len > old && !S::REMAPS) || (len < old && !S::SPLITS) {
+    ) -> Option<(NonNull<u8>, Grown)> {
+        let len = run.frames * FRAME;
+        // Exactly as long: what was moved is one mapping then, which can be lengthened as a whole.
+        let to = self.exact_chunk(len, new.align()).ok()?;
+        // Nothing falls into the run's place: it stays mapped.
+        // SAFETY: 1. in a territory and in a chunk of its own, both of the source and apart. 2. whole
+        // granules. 3. the block's owner resizes it; the chunk is new.
+        let Ok(contents) = (unsafe { self.source.relocate(block, to, len) }) else {
+            // A system that cannot do this, or a run that is two mappings to it. Old ones may have
+            // taken the chunk's addresses away for a moment, in which another thread may have got
+            // them: they are nobody's now, for good.
+            self.unmovable.store(1, Ordering::Relaxed);
+            self.forget_chunk(to);
             return None;
+        };
+        self.resident.shrink(len);
+        // SAFETY: 1. live, of that many bytes.
+        let Some((at, grown)) = (unsafe { self.resize_chunk(to, len, new) }) else {
+            // There are no addresses for more: back to where it was, which needs none.
+            self.resident.grow(len);
+            // SAFETY: both hold that much, and are two blocks.
+            unsafe { block.copy_from_nonoverlapping(to, len) };
+            // SAFETY: 1. live, of that many bytes.
+            unsafe { self.put_chunk(to, len) };
+            return None;
+        };
+        if contents != Contents::Zero {
+            self.ground.with(|ground| ground.zeroed = false);
         }
-        // The entry is taken out for the time of the move: its chain may be another one then.
-        let entry = self.ground.with(|ground| {
-            let (entry, found) = ground.large.remove(block)?;
-            if found == old {
-                Some(entry)
-            } else {
-                ground.large.insert(entry, block, found);
-                None
-            }
-        });
-        let Some(entry) = entry else {
-            misuse::stop("a large block was resized that is not live, or has another size");
-        };
-        // SAFETY: 1. acquired as a whole, of this length; the caller has it.
-        let chunk = unsafe { Chunk::from_raw_parts(block, old) };
-        let (moved, kept) = if len > old {
-            // SAFETY: 1. from this source. 2. the caller resizes it, so nobody uses it.
-            match unsafe { self.source.remap(chunk, len, new.align()) } {
-                Ok(chunk) => (true, chunk),
-                Err(chunk) => (false, chunk),
-            }
-        } else {
-            match chunk.split_at(len) {
-                Ok((chunk, tail)) => {
-                    // SAFETY: 1. cut at a granule, which SPLITS allows. 2. beyond the new size.
-                    unsafe { self.source.release(tail) };
-                    (true, chunk)
-                }
-                Err(chunk) => (false, chunk),
-            }
-        };
-        let (base, len) = kept.into_raw_parts();
-        self.ground.with(|ground| ground.large.insert(entry, base, len));
-        moved.then_some(base)
+        self.put_run(run, false);
+        Some((at, grown))
     }
 }

@@ -7,6 +7,7 @@ extern crate std;
 mod budget;
 mod central;
 mod check;
+mod chunks;
 pub mod class;
 mod give_back;
 mod global;
@@ -17,6 +18,7 @@ mod large;
 mod models;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 mod process;
+mod own;
 mod region;
 mod resident;
 mod scraps;

@@ -2,10 +2,11 @@
 
 use core::ptr::NonNull;
 
+use strata_core::source::rounded_len;
 use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicUsize;
 use strata_core::{Chunk, Contents, Exhausted, Source};
-use strata_os::{FutexLock, OsReserve, clock, memory};
+use strata_os::{FutexLock, OsReserve, clock, limits, memory};
 
 use crate::budget::GiveBack;
 use crate::central::{Central, Platform};
@@ -24,6 +25,20 @@ impl Platform for Process {
 
     fn now() -> u64 {
         clock::coarse_millis()
+    }
+
+    /// A quarter of what the system allows.
+    fn most_mappings() -> usize {
+        static MOST: AtomicUsize = AtomicUsize::new(0);
+        // Relaxed, both: every thread reads about the same.
+        match MOST.load(Ordering::Relaxed) {
+            0 => {
+                let most = limits::mappings().unwrap_or(65_530) / 4;
+                MOST.store(most.max(1), Ordering::Relaxed);
+                most.max(1)
+            }
+            most => most,
+        }
     }
 }
 
@@ -48,6 +63,7 @@ unsafe impl Source for ProcessMemory {
     const COMMITS: bool = true;
     const PURGES: bool = OsReserve::PURGES;
     const REMAPS: bool = memory::KNOWN;
+    const RELOCATES: bool = OsReserve::RELOCATES;
 
     #[inline]
     fn granule(&self) -> usize {
@@ -59,6 +75,16 @@ unsafe impl Source for ProcessMemory {
         // SAFETY: 1. just acquired.
         unsafe { wishes::apply(chunk.base(), chunk.len()) };
         Ok(chunk)
+    }
+
+    /// One call for both, instead of four.
+    fn acquire_committed(&self, len: usize, align: usize) -> Result<Chunk, Exhausted> {
+        let len = rounded_len(len, align, self.granule())?;
+        let at = memory::map(len, align).map_err(|_| Exhausted)?;
+        // SAFETY: 1. just mapped.
+        unsafe { wishes::apply(at, len) };
+        // SAFETY: 1. fresh. 2. rounded, and mappings do not wrap. 3. the mapping.
+        Ok(unsafe { Chunk::from_raw_parts(at, len) })
     }
 
     unsafe fn release(&self, chunk: Chunk) {
@@ -84,7 +110,7 @@ unsafe impl Source for ProcessMemory {
     }
 
     unsafe fn remap(&self, chunk: Chunk, len: usize, align: usize) -> Result<Chunk, Chunk> {
-        let Ok(len) = strata_core::source::rounded_len(len, align, self.granule()) else {
+        let Ok(len) = rounded_len(len, align, self.granule()) else {
             return Err(chunk);
         };
         if len < chunk.len() {
@@ -96,5 +122,15 @@ unsafe impl Source for ProcessMemory {
             Ok(at) => Ok(unsafe { Chunk::from_raw_parts(at, len) }),
             Err(_) => Err(chunk),
         }
+    }
+
+    unsafe fn relocate(
+        &self,
+        from: NonNull<u8>,
+        to: NonNull<u8>,
+        len: usize,
+    ) -> Result<Contents, Exhausted> {
+        // SAFETY: the caller's obligations are the same ones.
+        unsafe { OsReserve.relocate(from, to, len) }
     }
 }

@@ -29,6 +29,9 @@ pub(crate) struct Resident {
     /// when that began.
     spare: AtomicUsize,
     began: AtomicUsize,
+    /// Bytes by which the high mark was let rise beside idle chunks, and by how many it may be.
+    crept: AtomicUsize,
+    creep: AtomicUsize,
 }
 
 impl Resident {
@@ -39,6 +42,8 @@ impl Resident {
             regretted: AtomicUsize::new(0),
             spare: AtomicUsize::new(0),
             began: AtomicUsize::new(0),
+            crept: AtomicUsize::new(0),
+            creep: AtomicUsize::new(0),
         }
     }
 
@@ -80,6 +85,24 @@ impl Resident {
             self.regretted.store(0, Ordering::Relaxed);
             self.spare.store(0, Ordering::Relaxed);
         }
+    }
+
+    /// Whether the high mark may rise by `excess` beside chunks that are kept without a block: by a
+    /// little, before they are paid with. A chunk is large, and what a program does between two blocks
+    /// is not.
+    pub(crate) fn may_creep(&self, excess: usize) -> bool {
+        let crept = self.crept.fetch_add(excess, Ordering::Relaxed) + excess;
+        let may = crept <= self.creep.load(Ordering::Relaxed).max(self.high() / 32);
+        if !may {
+            self.crept.store(0, Ordering::Relaxed);
+        }
+        may
+    }
+
+    /// A chunk is wanted again that was paid with for a peak: the next one may stay longer.
+    pub(crate) fn regret_chunk(&self) {
+        let (high, creep) = (self.high(), self.creep.load(Ordering::Relaxed));
+        self.creep.store((2 * creep).clamp(high / 16, high / 4), Ordering::Relaxed);
     }
 
     /// `bytes` are wanted again that were purged for a peak. Where they come to a part of the peak

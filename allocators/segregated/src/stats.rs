@@ -9,7 +9,7 @@ use crate::class::{self, FRAME};
 use crate::span;
 
 impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
-    /// The figures, with `in_stocks` bytes of blocks that threads keep ready.
+    /// The figures, with `in_stocks` bytes of blocks that threads keep ready, large ones too.
     ///
     /// `active` are spans and large blocks, whole; `purged` are their pages that were never touched
     /// or were given back; `cached` is what is kept without a block.
@@ -20,7 +20,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             idle_pages += shelf.idle();
         }
         let untouched = self.untouched();
-        let (in_spans, in_slots) = self.idle_outside();
+        let (in_spans, _) = self.idle_outside();
         debug_assert!(in_spans <= idle_pages.max(1) << self.page_log2() || in_spans > 0);
         self.ground.with(|ground| {
             let own = ground.scraps.bytes();
@@ -28,12 +28,12 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             let large = ground.runs_bytes() + ground.large.bytes;
             let active = ground.used_bytes() - own + ground.large.bytes;
             // Idle pages of spans are in `active` already.
-            let cached = ground.idle_bytes();
+            let cached = ground.idle_bytes() + ground.large.idle;
             let metadata = own + tables;
             let purged = untouched.min(active);
             let reserved: usize =
-                self.territories.iter().map(|t| t.len()).sum::<usize>() + ground.large.bytes;
-            let in_blocks = (in_classes + large).saturating_sub(in_stocks + in_slots);
+                self.territories.iter().map(|t| t.len()).sum::<usize>() + ground.large.whole;
+            let in_blocks = (in_classes + large).saturating_sub(in_stocks);
             Stats {
                 requested: None,
                 allocated: Some(ByteCount(in_blocks.min(active))),

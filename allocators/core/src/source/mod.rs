@@ -140,6 +140,29 @@ pub unsafe trait Source {
         Ok(())
     }
 
+    /// A chunk that is usable as a whole: [`acquire`](Self::acquire) and, where it is needed,
+    /// [`commit`](Self::commit), for sources that can do both at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Exhausted`] as there; nothing changed.
+    fn acquire_committed(
+        &self,
+        len: usize,
+        align: usize,
+    ) -> Result<Chunk<Self::Address>, Exhausted> {
+        let chunk = self.acquire(len, align)?;
+        if Self::COMMITS {
+            // SAFETY: 1. just acquired. 2. whole, so whole granules.
+            if unsafe { self.commit(chunk.base(), chunk.len()) }.is_err() {
+                // SAFETY: 1. just acquired, as it was. 2. nobody knows it.
+                unsafe { self.release(chunk) };
+                return Err(Exhausted);
+            }
+        }
+        Ok(chunk)
+    }
+
     /// Gives the contents of a range back and keeps its addresses; it may be touched again at once
     /// (after `commit`, where [`COMMITS`](Self::COMMITS)). Answers what the range reads as now.
     ///

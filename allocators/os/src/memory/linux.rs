@@ -211,6 +211,11 @@ pub(crate) unsafe fn populate(at: NonNull<u8>, len: usize) -> Result<(), OsError
     unsafe { advise(at, len, libc::MADV_POPULATE_WRITE) }
 }
 
+pub(crate) unsafe fn resident(at: NonNull<u8>, len: usize, out: &mut [u8]) -> Result<(), OsError> {
+    // SAFETY: 1. and 2. the caller's range, and a byte a page to write to.
+    checked("mincore", unsafe { libc::mincore(at.as_ptr().cast(), len, out.as_mut_ptr()) })
+}
+
 pub(crate) unsafe fn name(at: NonNull<u8>, len: usize, name: &CStr) -> Result<(), OsError> {
     // SAFETY: the caller's range; the kernel copies the name during the call.
     let status = unsafe {

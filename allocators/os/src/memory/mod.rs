@@ -264,6 +264,41 @@ pub unsafe fn populate(at: NonNull<u8>, len: usize) -> Result<(), OsError> {
     sys::keep_errno(|| unsafe { sys::populate(at, len) })
 }
 
+/// Says of each page of a range whether it is in memory: the lowest bit of its byte in `out`. A page that
+/// is not may never have been touched, or may have been swapped out.
+///
+/// # Errors
+///
+/// `mincore`: the range is not mapped, or a sandbox forbids the call.
+///
+/// # Safety
+///
+/// 1. The caller owns `[at, at + len)`, and it was mapped or reserved here.
+/// 2. `at` and `len` are multiples of [`page_size`], and `out` has a byte for each page.
+///
+/// ```
+/// # #[cfg(target_os = "linux")] {
+/// use strata_os::memory::{map, page_size, release, resident};
+///
+/// let page = page_size();
+/// let at = map(2 * page, 1)?;
+/// let mut there = [0; 2];
+/// // SAFETY: a range of our own; two pages.
+/// unsafe {
+///     at.write(1);
+///     resident(at, 2 * page, &mut there)?;
+///     assert_eq!(there.map(|byte| byte & 1), [1, 0]);
+///     release(at, 2 * page)?;
+/// }
+/// # }
+/// # Ok::<(), strata_os::OsError>(())
+/// ```
+pub unsafe fn resident(at: NonNull<u8>, len: usize, out: &mut [u8]) -> Result<(), OsError> {
+    debug_assert!(out.len() * page_size() >= len);
+    // SAFETY: the caller's obligations are the same ones.
+    sys::keep_errno(|| unsafe { sys::resident(at, len, out) })
+}
+
 /// Names a range in `/proc/PID/maps`. For people only: mappings of different names do not merge.
 ///
 /// # Errors

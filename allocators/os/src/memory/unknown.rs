@@ -79,6 +79,14 @@ pub(crate) unsafe fn populate(_at: NonNull<u8>, _len: usize) -> Result<(), OsErr
     unknown("populate")
 }
 
+pub(crate) unsafe fn resident(
+    _at: NonNull<u8>,
+    _len: usize,
+    _out: &mut [u8],
+) -> Result<(), OsError> {
+    unknown("a look at what is in memory")
+}
+
 pub(crate) unsafe fn name(_at: NonNull<u8>, _len: usize, _name: &CStr) -> Result<(), OsError> {
     unknown("naming of memory")
 }

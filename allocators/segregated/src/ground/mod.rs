@@ -72,7 +72,7 @@ pub(crate) struct Ground {
     /// A free frame that never was idle is zero.
     pub(crate) zeroed: bool,
     pub(crate) budget: Budget,
-    pub(crate) large: crate::large::Mappings,
+    pub(crate) large: crate::own::Owns,
     pub(crate) scraps: crate::scraps::Scraps,
 }
 
@@ -88,7 +88,7 @@ impl Ground {
             runs: 0,
             zeroed: true,
             budget: Budget::new(),
-            large: crate::large::Mappings::new(),
+            large: crate::own::Owns::new(),
             scraps: crate::scraps::Scraps::new(),
         }
     }

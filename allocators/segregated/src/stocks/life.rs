@@ -144,8 +144,6 @@ fn new_thread() -> Option<NonNull<Thread>> {
         (&raw mut (*at).prev).write(ptr::null_mut());
         (&raw mut (*at).cold).write([cold; CLASSES]);
         (&raw mut (*at).left).write([0; CLASSES]);
-        (&raw mut (*at).run).write(ptr::null_mut());
-        (&raw mut (*at).run_len).write(0);
         (&raw mut (*at).bytes).write(0);
         (&raw mut (*at).visits).write(0);
         (&raw mut (*at).hand).write(0);
@@ -238,7 +236,8 @@ unsafe extern "C" fn thread_ends(_thread: *mut c_void) {
 /// Takes a thread's stocks out of its hands, and keeps them for the next thread: their bounds, and as
 /// many blocks as there is room for.
 fn leave(thread: &mut Thread) {
-    thread.put_run();
+    thread.stocks().slot.give();
+    thread.stocks().slot.settle();
     THREADS.fetch_sub(1, Ordering::Relaxed);
     let high = HEAP.resident.high();
     let bytes = thread.stocked_bytes();
@@ -317,6 +316,20 @@ pub(crate) fn stocked(mut visit: impl FnMut(usize, usize)) {
             at = unsafe { (*at).next };
         }
     });
+}
+
+/// Bytes of large blocks in all threads' slots; racy.
+pub(crate) fn slotted() -> usize {
+    REGISTRY.with(|registry| {
+        let (mut bytes, mut at) = (0, registry.threads);
+        // SAFETY: members of the registry are there while the lock is held, and their threads' words
+        // with them.
+        while let Some(thread) = unsafe { at.as_ref() } {
+            bytes += thread.stocks().slot.free_bytes();
+            at = thread.next;
+        }
+        bytes
+    })
 }
 
 /// Bytes requested by threads that ended.

@@ -15,11 +15,14 @@
 //! and full at once, so that both ways lead to the slow path.
 
 mod adapt;
+mod large;
 mod life;
 mod passed;
 mod peak;
+mod slot;
 mod slow;
 mod thread;
+mod zero;
 
 use core::ptr;
 
@@ -29,10 +32,9 @@ use crate::class::CLASSES;
 
 #[cfg(feature = "stats")]
 pub(crate) use life::requested;
-pub(crate) use life::{flush_left, stocked};
-pub(crate) use slow::{
-    flush_this_thread, put_large, put_slow, resize_large, take_large, take_slow,
-};
+pub(crate) use large::{put_large, resize_large, take_large, take_large_zeroed};
+pub(crate) use life::{flush_left, slotted, stocked};
+pub(crate) use slow::{flush_this_thread, put_slow, take_slow};
 
 /// The stocks of one thread.
 ///
@@ -49,6 +51,7 @@ struct Stocks {
     /// Where the last block of each stock goes.
     limits: [Place; CLASSES],
     state: life::State,
+    slot: slot::Slot,
 }
 
 /// A place in a stock's array.
@@ -64,7 +67,7 @@ impl Stocks {
     const fn new() -> Self {
         let nowhere = [const { Place::new(nothing()) }; CLASSES];
         let full = [const { Place::new(nothing()) }; CLASSES];
-        Self { tops: nowhere, limits: full, state: life::State::new() }
+        Self { tops: nowhere, limits: full, state: life::State::new(), slot: slot::Slot::new() }
     }
 }
 

@@ -1,16 +1,10 @@
-//! The slow paths: a stock that is empty or full, and large blocks.
+//! The slow paths: a stock that is empty or full.
 
-use core::alloc::Layout;
-use core::ptr::{self, NonNull};
-
-use strata_core::misuse;
-use strata_core::sync::Ordering;
+use core::ptr;
 
 use super::life::{flush_left, thread};
 use super::thread::Thread;
 use super::{STOCKS, adapt, passed};
-use crate::class::{CLASSES, FRAME};
-use crate::large;
 use crate::process::HEAP;
 use crate::resident::Grown;
 
@@ -86,103 +80,6 @@ pub(crate) unsafe fn put_slow(class: usize, block: *mut u8) {
         unsafe { *thread.cold[class].base.add(len + 1) = block };
         thread.set(class, len + 1);
     });
-}
-
-/// A large block, and whether it is zero; null where the system has no more.
-#[inline(never)]
-pub(crate) fn take_large(layout: Layout) -> (*mut u8, bool) {
-    if let Some(frames) = large::run_frames(layout) {
-        let kept = STOCKS.with(|stocks| {
-            // SAFETY: as in `thread`.
-            let thread = unsafe { stocks.state.thread.get().as_mut() }?;
-            let run = NonNull::new(thread.run)?;
-            if thread.run_len != frames * FRAME || run.addr().get() % layout.align() != 0 {
-                // The new run may well be cut from it.
-                thread.put_run();
-                return None;
-            }
-            thread.run = ptr::null_mut();
-            // Relaxed: a sum that is right when nobody is counting.
-            HEAP.slots.fetch_sub(thread.run_len, Ordering::Relaxed);
-            Some(run)
-        });
-        if let Some(run) = kept {
-            return (run.as_ptr(), false);
-        }
-    }
-    match HEAP.take_large(layout) {
-        Ok((block, zero, grown)) => {
-            make_up_large(grown);
-            (block.as_ptr(), zero)
-        }
-        Err(_) => (ptr::null_mut(), false),
-    }
-}
-
-/// Takes a large block back.
-///
-/// # Safety
-///
-/// 1. `block` is a live block of the process heap for `layout`, which is large.
-#[inline(never)]
-pub(crate) unsafe fn put_large(block: NonNull<u8>, layout: Layout) {
-    let Some(frames) = large::run_frames(layout) else {
-        // SAFETY: 1. the caller's.
-        return unsafe { HEAP.put_large(block, layout) };
-    };
-    let len = frames * FRAME;
-    let kept = STOCKS.with(|stocks| {
-        let Some(thread) = thread(stocks) else { return false };
-        if thread.run == block.as_ptr() {
-            misuse::stop("a large block was freed twice");
-        }
-        let (in_spans, in_slots) = HEAP.idle_outside();
-        if in_spans + in_slots + len > HEAP.limit() {
-            return false;
-        }
-        HEAP.run_at(block, frames);
-        thread.put_run();
-        HEAP.tick();
-        thread.run = block.as_ptr();
-        thread.run_len = len;
-        // Relaxed: a sum that is right when nobody is counting.
-        HEAP.slots.fetch_add(len, Ordering::Relaxed);
-        true
-    });
-    if !kept {
-        // SAFETY: 1. the caller's.
-        unsafe { HEAP.put_large(block, layout) };
-    }
-}
-
-/// See `Central::resize_large`.
-///
-/// # Safety
-///
-/// 1. and 2. as there.
-#[inline(never)]
-pub(crate) unsafe fn resize_large(
-    block: NonNull<u8>,
-    layout: Layout,
-    new: Layout,
-) -> Option<NonNull<u8>> {
-    // SAFETY: 1. and 2. the caller's.
-    let (block, grown) = unsafe { HEAP.resize_large(block, layout, new) }?;
-    make_up_large(grown);
-    Some(block)
-}
-
-/// Makes up for a large block's new memory above the high mark.
-fn make_up_large(grown: Grown) {
-    if grown.bytes != 0 {
-        STOCKS.with(|stocks| {
-            // SAFETY: as in `thread`.
-            if let Some(thread) = unsafe { stocks.state.thread.get().as_mut() } {
-                thread.trim_near_peak(CLASSES, grown);
-            }
-        });
-    }
-    HEAP.make_up(CLASSES, grown);
 }
 
 /// Gives this thread's stocks back.

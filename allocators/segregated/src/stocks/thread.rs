@@ -1,6 +1,5 @@
 //! The slow side of a thread's stocks: their arrays, how they grow, what they give back.
 
-use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
 use strata_core::sync::Ordering;
@@ -54,9 +53,6 @@ pub(super) struct Thread {
     pub(super) cold: [Cold; CLASSES],
     /// Blocks in each stock while no thread has them.
     pub(super) left: [u16; CLASSES],
-    /// The run that was freed last, and its bytes.
-    pub(super) run: *mut u8,
-    pub(super) run_len: usize,
     /// Bytes of blocks that the stocks may hold beyond their first bounds.
     pub(super) bytes: usize,
     pub(super) visits: u32,
@@ -231,6 +227,7 @@ impl Thread {
     /// has.
     pub(super) fn sweep(&mut self) {
         let now = self.visits as u16;
+        self.stocks().slot.settle();
         for _ in 0..adapt::SWEPT {
             self.hand = (self.hand + 1) % CLASSES as u16;
             let class = usize::from(self.hand);
@@ -294,7 +291,7 @@ impl Thread {
                     return;
                 }
             }
-            self.put_run();
+            self.stocks().slot.give();
             flush_left(rest);
         }
     }
@@ -304,7 +301,7 @@ impl Thread {
         for class in 0..CLASSES {
             self.trim_class(class, Trim::Purged);
         }
-        self.put_run();
+        self.stocks().slot.give();
         flush_left(usize::MAX);
     }
 
@@ -336,19 +333,7 @@ impl Thread {
         for class in 0..CLASSES {
             self.cut_to(class, 0);
         }
-        self.put_run();
-    }
-
-    /// Gives the run that was kept back.
-    pub(super) fn put_run(&mut self) {
-        if let Some(run) = NonNull::new(self.run) {
-            let len = self.run_len;
-            self.run = ptr::null_mut();
-            // Relaxed: a sum that is right when nobody is counting.
-            HEAP.slots.fetch_sub(len, Ordering::Relaxed);
-            // SAFETY: its length is in whole frames and not zero; the run is live to the heap.
-            unsafe { HEAP.put_large(run, Layout::from_size_align_unchecked(len, 1)) };
-        }
+        self.stocks().slot.give();
     }
 }
 

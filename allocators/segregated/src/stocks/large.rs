@@ -1,0 +1,137 @@
+//! Large blocks of the process heap: the slot, and what lies behind it.
+
+use core::alloc::Layout;
+use core::ptr::{self, NonNull};
+
+use super::life::thread;
+use super::zero;
+use super::{STOCKS, Stocks};
+use crate::class::CLASSES;
+use crate::large;
+use crate::process::HEAP;
+use crate::resident::Grown;
+
+/// A large block; null where the system has no more.
+#[inline(never)]
+pub(crate) fn take_large(layout: Layout) -> *mut u8 {
+    STOCKS.with(|stocks| match stocks.slot.take(layout) {
+        Some(block) => block,
+        None => take_slow(stocks, layout).0,
+    })
+}
+
+/// A large block, zeroed.
+#[inline(never)]
+pub(crate) fn take_large_zeroed(layout: Layout) -> *mut u8 {
+    STOCKS.with(|stocks| {
+        let slot = &stocks.slot;
+        if let Some(block) = slot.take(layout) {
+            // SAFETY: 1. a block holds its layout, and is this thread's.
+            slot.dense.set(unsafe { zero::clear(block, layout.size(), slot.dense.get()) });
+            return block;
+        }
+        let (block, zero) = take_slow(stocks, layout);
+        if !zero && !block.is_null() {
+            // SAFETY: 1. as above.
+            unsafe { zero::clear(block, layout.size(), false) };
+        }
+        block
+    })
+}
+
+/// A large block that the slot has not, and whether it is zero.
+#[cold]
+#[inline(never)]
+fn take_slow(stocks: &Stocks, layout: Layout) -> (*mut u8, bool) {
+    let len = large::usable(layout, HEAP.granule());
+    if let Some(block) = stocks.slot.take_like(layout, len) {
+        return (block, false);
+    }
+    // The new block may well be cut from it.
+    stocks.slot.give();
+    match HEAP.take_large(layout) {
+        Ok((block, zero, grown)) => {
+            make_up(stocks, grown);
+            (block.as_ptr(), zero)
+        }
+        Err(_) => (ptr::null_mut(), false),
+    }
+}
+
+/// Takes a large block back.
+///
+/// # Safety
+///
+/// 1. `block` is a live block of the process heap for `layout`, which is large.
+#[inline(never)]
+pub(crate) unsafe fn put_large(block: NonNull<u8>, layout: Layout) {
+    STOCKS.with(|stocks| {
+        if !stocks.slot.put(block.as_ptr(), layout) {
+            // SAFETY: 1. the caller's.
+            unsafe { put_slow(stocks, block, layout) };
+        }
+    });
+}
+
+/// # Safety
+///
+/// 1. As for [`put_large`].
+#[cold]
+#[inline(never)]
+unsafe fn put_slow(stocks: &Stocks, block: NonNull<u8>, layout: Layout) {
+    let slot = &stocks.slot;
+    slot.check(block.as_ptr());
+    let len = large::usable(layout, HEAP.granule());
+    let kept = thread(stocks).is_some_and(|_| {
+        let expected = slot.expects(block.as_ptr(), len);
+        if expected {
+            HEAP.tick_used(len);
+        }
+        let (in_spans, in_slots) = HEAP.idle_outside();
+        if in_spans + in_slots - slot.len().min(in_slots) + len > HEAP.limit() {
+            return false;
+        }
+        HEAP.check_large(block, layout);
+        if !expected {
+            slot.give();
+            HEAP.tick();
+        }
+        slot.keep(block.as_ptr(), layout, len);
+        true
+    });
+    if !kept {
+        slot.settle();
+        // SAFETY: 1. the caller's.
+        unsafe { HEAP.put_large(block, layout) };
+    }
+}
+
+/// See `Central::resize_large`.
+///
+/// # Safety
+///
+/// 1. and 2. as there.
+#[inline(never)]
+pub(crate) unsafe fn resize_large(
+    block: NonNull<u8>,
+    layout: Layout,
+    new: Layout,
+) -> Option<NonNull<u8>> {
+    // SAFETY: 1. and 2. the caller's.
+    let (block, grown) = unsafe { HEAP.resize_large(block, layout, new) }?;
+    if grown.bytes != 0 {
+        STOCKS.with(|stocks| make_up(stocks, grown));
+    }
+    Some(block)
+}
+
+/// Makes up for a large block's new memory above the high mark.
+fn make_up(stocks: &Stocks, grown: Grown) {
+    if grown.bytes != 0 {
+        // SAFETY: as in `thread`.
+        if let Some(thread) = unsafe { stocks.state.thread.get().as_mut() } {
+            thread.trim_near_peak(CLASSES, grown);
+        }
+    }
+    HEAP.make_up(CLASSES, grown);
+}
