@@ -26,6 +26,8 @@ pub(crate) trait Platform {
     type Lock: RawLock;
     /// Whether there is a clock. Without, the budget learns nothing.
     const CLOCKED: bool;
+    /// Whether addresses that something could not be moved to are never used again, nor given back.
+    const FORGETS: bool;
     /// Milliseconds of a clock that costs little.
     fn now() -> u64;
     /// How many chunks blocks may have to themselves, where each is a mapping.

@@ -221,10 +221,8 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         let limit = if Self::KEEPS { self.look() } else { 0 };
         let (in_spans, in_slots) = self.idle_outside();
         let gone = self.with_owns(|ground| {
-            let Some(chosen) = ground.large.remove(block).filter(|found| found.own.len == len)
-            else {
-                misuse::stop("a large block was freed twice, or with another size than it has");
-            };
+            check(ground.large.len_at(block), len);
+            let chosen = ground.large.remove(block)?;
             // What chunks keep is in `in_slots`, but for what this one's block was.
             let kept = in_spans + in_slots + ground.idle_bytes();
             if Self::KEEPS && kept + len <= limit {
@@ -242,9 +240,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// has not.
     pub(crate) fn check_chunk(&self, block: NonNull<u8>, size: usize) {
         let len = self.chunk_len(size).unwrap_or(size);
-        if self.ground.with(|ground| ground.large.len_at(block)) != Some(len) {
-            misuse::stop("a large block was freed twice, or with another size than it has");
-        }
+        check(self.ground.with(|ground| ground.large.len_at(block)), len);
     }
 
     /// Forgets a chunk: neither its block nor its addresses are used again, nor given back.
@@ -370,6 +366,17 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             }
         }
         done
+    }
+}
+
+/// Stops the process where a freed block has no chunk, or one of another length.
+fn check(found: Option<usize>, len: usize) {
+    match found {
+        Some(found) if found == len => {}
+        Some(_) => misuse::stop("a large block was freed with another size than it has"),
+        None => {
+            misuse::stop("a freed block is not of this heap, or a large block was freed twice")
+        }
     }
 }
 

@@ -21,6 +21,7 @@ pub(crate) struct Bare<L>(PhantomData<L>);
 impl<L: RawLock> Platform for Bare<L> {
     type Lock = L;
     const CLOCKED: bool = false;
+    const FORGETS: bool = false;
 
     fn now() -> u64 {
         0

@@ -265,11 +265,14 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         // SAFETY: 1. in a territory and in a chunk of its own, both of the source and apart. 2. whole
         // granules. 3. the block's owner resizes it; the chunk is new.
         let Ok(contents) = (unsafe { self.source.relocate(block, to, len) }) else {
-            // A system that cannot do this, or a run that is two mappings to it. Old ones may have
-            // taken the chunk's addresses away for a moment, in which another thread may have got
-            // them: they are nobody's now, for good.
+            // A system that cannot do this, or a run that is two mappings to it.
             self.unmovable.store(1, Ordering::Relaxed);
-            self.forget_chunk(to);
+            if P::FORGETS {
+                self.forget_chunk(to);
+            } else {
+                // SAFETY: 1. live, of that many bytes.
+                unsafe { self.put_chunk(to, len) };
+            }
             return None;
         };
         self.resident.shrink(len);

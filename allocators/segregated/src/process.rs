@@ -22,6 +22,9 @@ pub(crate) struct Process;
 impl Platform for Process {
     type Lock = FutexLock;
     const CLOCKED: bool = true;
+    /// Linux before 6.17 takes them away for a moment when it refuses, and another thread may have got
+    /// them since.
+    const FORGETS: bool = true;
 
     fn now() -> u64 {
         clock::coarse_millis()

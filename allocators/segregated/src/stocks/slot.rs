@@ -20,7 +20,7 @@ const TURNS: u32 = 64;
 /// A size that no layout has.
 const NONE: usize = usize::MAX;
 
-/// Written by its thread alone; others read `free` to count. Relaxed, all: nothing is read through it.
+/// Written by its thread alone; others read `free` and `len` to count. Relaxed, all: nothing is read through it.
 #[derive(Debug)]
 pub(super) struct Slot {
     /// The block; null where there was none yet.
@@ -30,7 +30,7 @@ pub(super) struct Slot {
     /// That size while the block is here, [`NONE`] while it is out.
     free: AtomicUsize,
     /// Its bytes, which count as kept.
-    len: Cell<usize>,
+    len: AtomicUsize,
     turns: Cell<u32>,
     /// Whether all its pages have contents.
     pub(super) dense: Cell<bool>,
@@ -42,7 +42,7 @@ impl Slot {
             at: Cell::new(ptr::null_mut()),
             size: Cell::new(NONE),
             free: AtomicUsize::new(NONE),
-            len: Cell::new(0),
+            len: AtomicUsize::new(0),
             turns: Cell::new(0),
             dense: Cell::new(false),
         }
@@ -83,7 +83,7 @@ impl Slot {
     pub(super) fn take_like(&self, layout: Layout, len: usize) -> Option<*mut u8> {
         let at = self.at.get();
         if self.free.load(Ordering::Relaxed) == NONE
-            || self.len.get() != len
+            || self.len.load(Ordering::Relaxed) != len
             || !at.addr().is_multiple_of(layout.align())
         {
             return None;
@@ -96,7 +96,7 @@ impl Slot {
     /// Whether `block` is the one that went out last.
     pub(super) fn expects(&self, block: *mut u8, len: usize) -> bool {
         self.at.get() == block
-            && self.len.get() == len
+            && self.len.load(Ordering::Relaxed) == len
             && self.free.load(Ordering::Relaxed) == NONE
     }
 
@@ -109,15 +109,15 @@ impl Slot {
 
     /// Bytes that count as kept.
     pub(super) fn len(&self) -> usize {
-        self.len.get()
+        self.len.load(Ordering::Relaxed)
     }
 
     /// Keeps a block of `len` bytes, which is live to the heap; the slot has none.
     pub(super) fn keep(&self, block: *mut u8, layout: Layout, len: usize) {
-        if self.at.get() != block || self.len.get() != len {
+        if self.at.get() != block || self.len.load(Ordering::Relaxed) != len {
             self.settle();
             self.at.set(block);
-            self.len.set(len);
+            self.len.store(len, Ordering::Relaxed);
             self.dense.set(false);
             HEAP.slots.fetch_add(len, Ordering::Relaxed);
         }
@@ -143,9 +143,9 @@ impl Slot {
     /// Forgets the block if it is out: it does not count as kept any more.
     pub(super) fn settle(&self) {
         if self.free.load(Ordering::Relaxed) == NONE && !self.at.get().is_null() {
-            HEAP.slots.fetch_sub(self.len.get(), Ordering::Relaxed);
+            HEAP.slots.fetch_sub(self.len.load(Ordering::Relaxed), Ordering::Relaxed);
             self.at.set(ptr::null_mut());
-            self.len.set(0);
+            self.len.store(0, Ordering::Relaxed);
         }
     }
 
@@ -153,7 +153,7 @@ impl Slot {
     pub(super) fn free_bytes(&self) -> usize {
         match self.free.load(Ordering::Relaxed) {
             NONE => 0,
-            size => size.div_ceil(FRAME) * FRAME,
+            _ => self.len(),
         }
     }
 }

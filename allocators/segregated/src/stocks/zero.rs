@@ -11,7 +11,9 @@ use strata_os::memory;
 
 /// The least block that is asked about.
 const ASKED: usize = 1 << 20;
-/// Pages that one call asks about.
+/// Pages that one call asks about, the first one and the others: where hardly any of the first have
+/// contents, only some of the others are asked about.
+const FIRST: usize = 64;
 const WINDOW: usize = 1024;
 /// Stretches without contents that are given back one by one; what lies behind is cleared.
 const STRETCHES: usize = 64;
@@ -43,13 +45,16 @@ pub(super) unsafe fn clear(at: *mut u8, len: usize, dense: bool) -> bool {
 unsafe fn clear_pages(at: *mut u8, pages: usize, page: usize) -> bool {
     let mut there = [0; WINDOW];
     let (mut stretches, mut gap) = (0, 0..0);
-    let mut from = 0;
+    let (mut from, mut cleared) = (0, 0);
     // SAFETY: 1. the caller's; ranges of pages in the block.
     let clear = |pages: Range<usize>| unsafe {
         at.add(pages.start * page).write_bytes(0, pages.len() * page);
     };
     while from < pages {
-        let to = pages.min(from + WINDOW);
+        if from == FIRST && cleared <= FIRST / 16 && is_sparse(at, from..pages, page) {
+            break;
+        }
+        let to = pages.min(from + if from == 0 { FIRST } else { WINDOW });
         let window = &mut there[..to - from];
         // SAFETY: in the block; whole pages.
         let asked = unsafe { memory::resident(NonNull::new_unchecked(at.add(from * page)), (to - from) * page, window) };
@@ -70,13 +75,29 @@ unsafe fn clear_pages(at: *mut u8, pages: usize, page: usize) -> bool {
             stretches += usize::from(!gap.is_empty());
             give_back(at, gap.clone(), page, clear);
             gap = range.end..range.end;
+            cleared += range.len();
             clear(range);
         }
         from = to;
     }
+    gap.end = pages.max(gap.end);
     stretches += usize::from(!gap.is_empty());
     give_back(at, gap, page, clear);
     stretches == 0
+}
+
+/// Whether some pages, spread over a range, all have no contents.
+fn is_sparse(at: *mut u8, pages: Range<usize>, page: usize) -> bool {
+    const LOOKS: usize = 4;
+    let step = pages.len() / LOOKS;
+    step != 0
+        && (1..=LOOKS).all(|look| {
+            let mut there = [1];
+            // SAFETY: in the block, and so not null.
+            let one = unsafe { NonNull::new_unchecked(at.add((pages.start + look * step - 1) * page)) };
+            // SAFETY: one whole page of it.
+            unsafe { memory::resident(one, page, &mut there) }.is_ok() && there[0] & 1 == 0
+        })
 }
 
 /// How many pages from the first on are in the same `state`.
