@@ -1,6 +1,5 @@
 //! Large blocks: one at a time, touched here and there or on every page, and zeroed ones.
 
-use super::pair::SIZES;
 use super::random::Random;
 use super::room::Room;
 use super::window::{Window, give, layout, take, take_zeroed, touch_pages};
@@ -49,12 +48,17 @@ pub(super) fn zeroed<S: Subject, const BYTES: usize, const PAGES: bool>(
     window.run(|count| rounds::<S, BYTES, PAGES>(subject, count));
 }
 
+const SIZES: usize = 64;
+
+/// Pairs of a round of [`mixed`], which are the same sizes each time.
+pub(super) const MIXED: u64 = SIZES as u64;
+
 /// Blocks of run-time sizes, 64 KiB to `MOST`, a word written on every page.
 pub(super) fn mixed<S: Subject, const MOST: u32>(subject: &S, window: &mut Window) {
     #[inline(never)]
     fn rounds<S: Subject>(subject: &S, sizes: &[u32; SIZES], rounds: u64) {
-        for index in 0..rounds {
-            let bytes = sizes[index as usize % SIZES] as usize;
+        for &bytes in (0..rounds).flat_map(|_| sizes) {
+            let bytes = bytes as usize;
             // SAFETY: the table's sizes are small, the alignment is a power of two.
             let layout = unsafe { Layout::from_size_align_unchecked(bytes, 8) };
             let block = take(subject, layout);

@@ -229,9 +229,9 @@ kernels! {
         "one 1 MiB block at a time, a word of every page written";
     LargePair "large-touched-16777216" 1000 x 1, 1: large::pair::<S, 16_777_216, true>,
         "the same of 16 MiB";
-    LargePair "large-mixed-1" 100_000 x 1, 1: large::mixed::<S, { 1 << 20 }>,
+    LargePair "large-mixed-1" 2000 x large::MIXED, 1: large::mixed::<S, { 1 << 20 }>,
         "one block at a time of 64 KiB to 1 MiB, a word of every page written";
-    LargePair "large-mixed-16" 20_000 x 1, 1: large::mixed::<S, { 16 << 20 }>,
+    LargePair "large-mixed-16" 300 x large::MIXED, 1: large::mixed::<S, { 16 << 20 }>,
         "the same of 64 KiB to 16 MiB";
     Growth "grow-vec-1" 2000 x growth::steps(1 << 20), 1: growth::vector::<S, { 1 << 20 }>,
         "a block of 64 B doubled and filled until it has 1 MiB";
