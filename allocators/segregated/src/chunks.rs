@@ -218,22 +218,26 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// 1. `block` is a live block of this heap of `size` bytes, in no territory.
     pub(crate) unsafe fn put_chunk(&self, block: NonNull<u8>, size: usize) {
         let len = self.chunk_len(size).unwrap_or(size);
-        let limit = if Self::KEEPS { self.look() } else { 0 };
-        let (in_spans, in_slots) = self.idle_outside();
+        let keeps = self.has_room(len);
         let gone = self.with_owns(|ground| {
             check(ground.large.len_at(block), len);
             let chosen = ground.large.remove(block)?;
-            // What chunks keep is in `in_slots`, but for what this one's block was.
-            let kept = in_spans + in_slots + ground.idle_bytes();
-            if Self::KEEPS && kept + len <= limit {
-                ground.large.keep(chosen)
-            } else {
-                Some(chosen)
-            }
+            if keeps { ground.large.keep(chosen) } else { Some(chosen) }
         });
         if let Some(gone) = gone {
             self.release_chunk(gone);
         }
+    }
+
+    /// Whether so much more may be kept without a block.
+    fn has_room(&self, more: usize) -> bool {
+        if !Self::KEEPS {
+            return false;
+        }
+        let (in_spans, outside) = self.idle_outside();
+        let kept = in_spans + outside + self.ground.with(|ground| ground.idle_bytes());
+        // What is live may have become more since the last look.
+        kept + more <= self.limit() || kept + more <= self.look()
     }
 
     /// Checks that a block has a chunk to itself, of a length for `size`. Stops the process where it
@@ -312,14 +316,12 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         if !S::SPLITS && !Self::KEEPS {
             return false;
         }
-        let limit = if Self::KEEPS { self.look() } else { 0 };
-        let (in_spans, in_slots) = self.idle_outside();
+        let keeps = self.has_room(old - len);
         let (behind, tail) = self.with_owns(|ground| {
             let at = found_chunk(ground, block, old);
-            let kept = in_spans + in_slots + ground.idle_bytes();
             // SAFETY: 1. in the table, and long enough.
             unsafe { ground.large.set_len(at, len) };
-            if (Self::KEEPS && kept + (old - len) <= limit) || !S::SPLITS {
+            if keeps || !S::SPLITS {
                 return (0, 0);
             }
             // SAFETY: 1. in the table.
@@ -374,9 +376,7 @@ fn check(found: Option<usize>, len: usize) {
     match found {
         Some(found) if found == len => {}
         Some(_) => misuse::stop("a large block was freed with another size than it has"),
-        None => {
-            misuse::stop("a freed block is not of this heap, or a large block was freed twice")
-        }
+        None => misuse::stop("a freed block is not of this heap, or a large block was freed twice"),
     }
 }
 

@@ -16,9 +16,9 @@ mod heap;
 mod large;
 #[cfg(all(test, strata_loom))]
 mod models;
+mod own;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 mod process;
-mod own;
 mod region;
 mod resident;
 mod scraps;

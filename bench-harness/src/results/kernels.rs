@@ -61,16 +61,15 @@ fn interval(interval: Option<Interval>) -> String {
 /// A table of every kernel's rows, the fastest first.
 fn each(rows: &[Row]) -> String {
     let grid = Grid::of(rows.iter().filter(|row| row.workload.family.is_some()));
-    let mut table =
-        table(&[
-            "kernel",
-            "allocator",
-            "ns/pair",
-            "to System (95%)",
-            "× best",
-            "instr/pair",
-            "peak MiB",
-        ]);
+    let mut table = table(&[
+        "kernel",
+        "allocator",
+        "ns/pair",
+        "to System (95%)",
+        "× best",
+        "instr/pair",
+        "peak MiB",
+    ]);
     for (column, workload) in grid.workloads.iter().enumerate() {
         let mut lines: Vec<_> =
             grid.lines.iter().filter_map(|line| Some((line, line.cells[column]?))).collect();

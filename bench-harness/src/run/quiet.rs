@@ -251,8 +251,13 @@ mod tests {
 
     #[test]
     fn an_arm_strays_with_either_end() {
-        let sample =
-            |nanos| time::Sample { nanos, stall_share: None, heap_calls: 0, disturbed: Some(0.0), peak: None };
+        let sample = |nanos| time::Sample {
+            nanos,
+            stall_share: None,
+            heap_calls: 0,
+            disturbed: Some(0.0),
+            peak: None,
+        };
         let all = |nanos: [f64; 6]| nanos.map(sample).to_vec();
         let one = all([10.0; 6]);
         assert!(!strays(&one, &all([10.0, 10.1, 9.9, 10.0, 10.05, 9.95])));

@@ -30,9 +30,9 @@ use strata_core::sync::{AtomicPtr, Ordering};
 
 use crate::class::CLASSES;
 
+pub(crate) use large::{put_large, resize_large, take_large, take_large_zeroed};
 #[cfg(feature = "stats")]
 pub(crate) use life::requested;
-pub(crate) use large::{put_large, resize_large, take_large, take_large_zeroed};
 pub(crate) use life::{flush_left, slotted, stocked};
 pub(crate) use slow::{flush_this_thread, put_slow, take_slow};
 

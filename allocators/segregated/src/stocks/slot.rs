@@ -52,8 +52,7 @@ impl Slot {
     #[inline(always)]
     pub(super) fn take(&self, layout: Layout) -> Option<*mut u8> {
         // Blocks begin at frames; a higher alignment may be there by chance.
-        let fits =
-            self.free.load(Ordering::Relaxed) == layout.size() && layout.align() <= FRAME;
+        let fits = self.free.load(Ordering::Relaxed) == layout.size() && layout.align() <= FRAME;
         fits.then(|| {
             self.free.store(NONE, Ordering::Relaxed);
             self.at.get()

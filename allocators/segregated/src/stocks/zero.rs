@@ -57,7 +57,13 @@ unsafe fn clear_pages(at: *mut u8, pages: usize, page: usize) -> bool {
         let to = pages.min(from + if from == 0 { FIRST } else { WINDOW });
         let window = &mut there[..to - from];
         // SAFETY: in the block; whole pages.
-        let asked = unsafe { memory::resident(NonNull::new_unchecked(at.add(from * page)), (to - from) * page, window) };
+        let asked = unsafe {
+            memory::resident(
+                NonNull::new_unchecked(at.add(from * page)),
+                (to - from) * page,
+                window,
+            )
+        };
         if asked.is_err() || stretches >= STRETCHES {
             clear(gap.start..pages);
             return true;
@@ -69,7 +75,11 @@ unsafe fn clear_pages(at: *mut u8, pages: usize, page: usize) -> bool {
             let range = start..start + same;
             start = range.end;
             if state == 0 {
-                gap = if gap.end == range.start && !gap.is_empty() { gap.start..range.end } else { range };
+                gap = if gap.end == range.start && !gap.is_empty() {
+                    gap.start..range.end
+                } else {
+                    range
+                };
                 continue;
             }
             stretches += usize::from(!gap.is_empty());
@@ -94,7 +104,8 @@ fn is_sparse(at: *mut u8, pages: Range<usize>, page: usize) -> bool {
         && (1..=LOOKS).all(|look| {
             let mut there = [1];
             // SAFETY: in the block, and so not null.
-            let one = unsafe { NonNull::new_unchecked(at.add((pages.start + look * step - 1) * page)) };
+            let one =
+                unsafe { NonNull::new_unchecked(at.add((pages.start + look * step - 1) * page)) };
             // SAFETY: one whole page of it.
             unsafe { memory::resident(one, page, &mut there) }.is_ok() && there[0] & 1 == 0
         })

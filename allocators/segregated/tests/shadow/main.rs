@@ -1,6 +1,7 @@
 //! Generated programs on every kind of heap, beside a shadow that remembers what is out.
 #![cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 
+mod large;
 mod poison;
 mod runner;
 mod subjects;

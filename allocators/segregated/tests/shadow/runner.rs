@@ -26,6 +26,16 @@ pub(crate) struct Limits {
     pub(crate) live: usize,
     pub(crate) block: usize,
     pub(crate) align: usize,
+    pub(crate) regime: Regime,
+}
+
+/// Which sizes a program asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Regime {
+    /// Any, small ones mostly.
+    Any,
+    /// Large ones mostly.
+    Large,
 }
 
 /// A block that is out.
@@ -51,6 +61,16 @@ impl Bytes<'_> {
     /// A size of any regime, each as likely as the others.
     fn size(&mut self, limits: Limits) -> usize {
         let (regime, fine) = (self.next(), self.next() << 8 | self.next());
+        if limits.regime == Regime::Large {
+            let (from, to) = match regime % 16 {
+                0 => (1, (32 << 10) + 2),
+                1..=4 => ((32 << 10) - 2, 256 << 10),
+                5..=7 => (256 << 10, (1 << 20) + 2),
+                8..=11 => ((1 << 20) - 1, 4 << 20),
+                _ => (4 << 20, limits.block),
+            };
+            return from + (to - from) * fine / (1 << 16);
+        }
         let (from, to) = match regime % 16 {
             0 => (0, 2),
             1..=5 => (1, 129),

@@ -4,7 +4,7 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
-use crate::runner::{Limits, Subject, play};
+use crate::runner::{Limits, Regime, Subject, play};
 use strata_core::lock::{RawLock, SpinLock};
 use strata_core::source::Counted;
 use strata_core::{ByteCount, Source, Stats};
@@ -71,9 +71,11 @@ impl Subject for ProcessHeap {
 }
 
 /// What a mapped heap is asked for.
-pub(crate) const MAPPED: Limits = Limits { live: 16 << 20, block: 4 << 20, align: 1 << 30 };
+pub(crate) const MAPPED: Limits =
+    Limits { live: 16 << 20, block: 4 << 20, align: 1 << 30, regime: Regime::Any };
 /// What a heap in a buffer is asked for: it has less, and refuses now and then.
-pub(crate) const BUFFER: Limits = Limits { live: 8 << 20, block: 1 << 20, align: 64 << 10 };
+pub(crate) const BUFFER: Limits =
+    Limits { live: 8 << 20, block: 1 << 20, align: 64 << 10, regime: Regime::Any };
 /// Bytes of the buffers.
 const ROOM: usize = 3 << 20;
 
