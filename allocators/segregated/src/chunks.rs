@@ -242,6 +242,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
 
     /// Checks that a block has a chunk to itself, of a length for `size`. Stops the process where it
     /// has not.
+    #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
     pub(crate) fn check_chunk(&self, block: NonNull<u8>, size: usize) {
         let len = self.chunk_len(size).unwrap_or(size);
         check(self.ground.with(|ground| ground.large.len_at(block)), len);

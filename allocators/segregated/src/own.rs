@@ -204,29 +204,30 @@ impl Owns {
     }
 
     fn smallest(&mut self) -> Option<Chosen> {
-        let place = (0..self.spare_count).min_by_key(|place| self.spare(*place).own.warm)?;
-        Some(self.take_spare(place))
+        let warm = |(_, spare): &(usize, Chosen)| spare.own.warm;
+        let (place, _) = self.spares().enumerate().min_by_key(warm)?;
+        self.take_spare(place)
     }
 
-    fn spare(&self, place: usize) -> Chosen {
-        let Some(at) = self.spares[place] else { unreachable!("below the count") };
+    /// The spares in their order.
+    fn spares(&self) -> impl Iterator<Item = Chosen> + '_ {
         // SAFETY: spares are there, and change under the lock that `self` is behind.
-        Chosen { at, own: unsafe { at.read() } }
+        self.spares.iter().flatten().map(|at| Chosen { at: *at, own: unsafe { at.read() } })
     }
 
-    fn take_spare(&mut self, place: usize) -> Chosen {
-        let chosen = self.spare(place);
+    fn take_spare(&mut self, place: usize) -> Option<Chosen> {
+        let chosen = self.spares().nth(place)?;
         self.spares.copy_within(place + 1..self.spare_count, place);
         self.spare_count -= 1;
         self.spares[self.spare_count] = None;
         self.whole -= chosen.own.whole;
         self.idle -= chosen.own.warm;
-        chosen
+        Some(chosen)
     }
 
     /// Takes the spare that was freed first.
     pub(crate) fn oldest(&mut self) -> Option<Chosen> {
-        (self.spare_count > 0).then(|| self.take_spare(0))
+        self.take_spare(0)
     }
 
     /// Takes the spare for a block of `len` bytes at a multiple of `align`: the shortest that is long
@@ -234,8 +235,7 @@ impl Owns {
     /// lengthened, where at least a quarter of the block has contents in it.
     pub(crate) fn choose(&mut self, len: usize, align: usize, grows: bool) -> Option<Chosen> {
         let mut best: Option<(usize, Own)> = None;
-        for place in 0..self.spare_count {
-            let own = self.spare(place).own;
+        for (place, Chosen { own, .. }) in self.spares().enumerate() {
             if !own.base.addr().get().is_multiple_of(align) {
                 continue;
             }
@@ -252,12 +252,12 @@ impl Owns {
         }
         let (place, own) = best?;
         let serves = own.whole >= len || own.warm >= len / 4;
-        serves.then(|| self.take_spare(place))
+        if serves { self.take_spare(place) } else { None }
     }
 
     /// Whether a spare is as long as that.
     pub(crate) fn has_spare(&self, len: usize) -> bool {
-        (0..self.spare_count).any(|place| self.spare(place).own.whole >= len)
+        self.spares().any(|spare| spare.own.whole >= len)
     }
 
     /// Counts that a chunk's contents went back to the source.
@@ -322,7 +322,7 @@ impl Owns {
 
     /// Calls back with each spare.
     pub(crate) fn each_spare(&self, mut visit: impl FnMut(&Own)) {
-        (0..self.spare_count).for_each(|place| visit(&self.spare(place).own));
+        self.spares().for_each(|spare| visit(&spare.own));
     }
 
     /// Checks the sums against the chunks.
