@@ -165,7 +165,9 @@ mod tests {
     fn what_is_kept_and_used_stays_learned() {
         let mut budget = Budget::new();
         budget.purged(1);
-        (0..20).for_each(|_| drop(budget.wanted_again(16 * MIB, 0, 2)));
+        for _ in 0..20 {
+            budget.wanted_again(16 * MIB, 0, 2);
+        }
         for second in 1..60 {
             budget.hit(16 * MIB);
             budget.tick(1000 * second + 10);
