@@ -139,6 +139,15 @@ impl Slot {
         }
     }
 
+    /// Forgets the block if it is out, and gives it back where so much may not be kept any more.
+    pub(super) fn sweep(&self) {
+        self.settle();
+        let (in_spans, outside) = HEAP.idle_outside();
+        if self.free_bytes() != 0 && in_spans + outside > HEAP.limit() {
+            self.give();
+        }
+    }
+
     /// Forgets the block if it is out: it does not count as kept any more.
     pub(super) fn settle(&self) {
         if self.free.load(Ordering::Relaxed) == NONE && !self.at.get().is_null() {

@@ -227,7 +227,7 @@ impl Thread {
     /// has.
     pub(super) fn sweep(&mut self) {
         let now = self.visits as u16;
-        self.stocks().slot.settle();
+        self.stocks().slot.sweep();
         for _ in 0..adapt::SWEPT {
             self.hand = (self.hand + 1) % CLASSES as u16;
             let class = usize::from(self.hand);
