@@ -62,7 +62,7 @@ pub enum Walked {
 
 impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// Calls back with the class and the territory's place of each span, and with each large run.
-    fn tenants(&self, mut visit: impl FnMut(NonNull<u8>, Use)) {
+    pub(crate) fn tenants(&self, mut visit: impl FnMut(NonNull<u8>, Use)) {
         for (number, territory) in self.territories.iter().enumerate() {
             let regions = self.ground.with(|ground| ground.regions(number));
             let (mut frame, mut last) = (0, None);

@@ -8,6 +8,8 @@ mod budget;
 mod central;
 mod check;
 pub mod class;
+#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+mod fork;
 mod give_back;
 mod global;
 mod ground;
@@ -17,6 +19,8 @@ mod large;
 mod models;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 mod process;
+#[cfg(any(all(feature = "std", target_os = "linux"), test))]
+mod recover;
 mod region;
 mod resident;
 mod scraps;

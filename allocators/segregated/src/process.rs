@@ -5,10 +5,11 @@ use core::ptr::NonNull;
 use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicUsize;
 use strata_core::{Chunk, Contents, Exhausted, Source};
-use strata_os::{FutexLock, OsReserve, clock, memory};
+use strata_os::{OsReserve, clock, memory};
 
 use crate::budget::GiveBack;
 use crate::central::{Central, Platform};
+use crate::fork::ForkLock;
 use crate::wishes;
 
 /// The one heap behind every [`SegregatedAlloc`](crate::SegregatedAlloc).
@@ -19,7 +20,7 @@ pub(crate) static HEAP: Central<ProcessMemory, Process> = Central::new(ProcessMe
 pub(crate) struct Process;
 
 impl Platform for Process {
-    type Lock = FutexLock;
+    type Lock = ForkLock;
     const CLOCKED: bool = true;
 
     fn now() -> u64 {

@@ -68,6 +68,23 @@ impl<L: RawLock> Shelf<L> {
         self.empty.load(Ordering::Relaxed)
     }
 
+    /// See [`Guarded::hold`].
+    #[cfg(any(all(feature = "std", target_os = "linux"), test))]
+    pub(crate) fn hold(&self) {
+        self.lists.hold();
+    }
+
+    /// See [`Guarded::let_go`].
+    ///
+    /// # Safety
+    ///
+    /// 1. This thread holds it, or is that thread in a child of its process.
+    #[cfg(any(all(feature = "std", target_os = "linux"), test))]
+    pub(crate) unsafe fn let_go(&self) {
+        // SAFETY: 1. the caller's.
+        unsafe { self.lists.let_go() };
+    }
+
     /// Calls `work` with the lists under the lock, and publishes the figures.
     #[inline]
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Lists) -> R) -> R {

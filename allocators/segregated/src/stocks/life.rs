@@ -7,7 +7,6 @@ use core::ptr::{self, NonNull};
 use strata_core::lock::Guarded;
 use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicUsize;
-use strata_os::FutexLock;
 use strata_os::library;
 use strata_os::thread::ExitHook;
 
@@ -15,6 +14,7 @@ use super::peak::ALL;
 use super::thread::{Cold, Thread, give_scrap, take_scrap};
 use super::{STOCKS, Stocks, adapt, nothing, passed};
 use crate::class::CLASSES;
+use crate::fork::{self, ForkLock};
 use crate::process::HEAP;
 
 /// Where a thread stands; part of its thread-local words.
@@ -57,24 +57,24 @@ impl State {
 const REARMS: u8 = 2;
 
 /// All stocks: those of threads, and those that threads left behind.
-struct Registry {
-    threads: *mut Thread,
+pub(super) struct Registry {
+    pub(super) threads: *mut Thread,
     /// Stocks of threads that ended, for the next ones that begin: linked by `next`.
-    left: *mut Thread,
+    pub(super) left: *mut Thread,
     /// Bytes of their blocks, and of those that ending threads are about to leave.
-    left_bytes: usize,
+    pub(super) left_bytes: usize,
     /// Bytes that they themselves take.
-    left_own: usize,
+    pub(super) left_own: usize,
 }
 // SAFETY: the lists are reached under the lock; threads outlive their membership.
 unsafe impl Send for Registry {}
-static REGISTRY: Guarded<Registry, FutexLock> = Guarded::new(
-    FutexLock::new(),
+pub(super) static REGISTRY: Guarded<Registry, ForkLock> = Guarded::new(
+    ForkLock::new(),
     Registry { threads: ptr::null_mut(), left: ptr::null_mut(), left_bytes: 0, left_own: 0 },
 );
 
 /// Threads with stocks. Relaxed, all: who reads it acts rightly on any value.
-static THREADS: AtomicUsize = AtomicUsize::new(0);
+pub(super) static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether more threads than one have stocks.
 pub(super) fn are_several() -> bool {
@@ -202,14 +202,15 @@ unsafe fn drop_left(at: NonNull<Thread>) {
     unsafe { give_scrap(at.cast(), size_of::<Thread>()) };
 }
 
-/// Keeps the library that this code is in loaded: the hook calls into it.
-fn pin() {
+/// Keeps the library that this code is in loaded, for the hook calls into it, and so do forks, which are
+/// watched from here on.
+pub(crate) fn pin() {
     static PINNED: AtomicUsize = AtomicUsize::new(0);
-    // Relaxed: pinning twice does no harm.
-    if PINNED.load(Ordering::Relaxed) == 0 {
-        PINNED.store(1, Ordering::Relaxed);
+    // Relaxed, both: it only decides who does it.
+    if PINNED.load(Ordering::Relaxed) == 0 && PINNED.swap(1, Ordering::Relaxed) == 0 {
         // SAFETY: the object that this code is in stays loaded during the call.
         unsafe { library::pin_self((&raw const HOOK).cast()) };
+        fork::watch();
     }
 }
 
@@ -329,7 +330,7 @@ pub(crate) mod requested {
     //! Requested bytes: each thread counts its own, and frees of others' blocks make its count wrap
     //! below zero; only the sum means something.
 
-    use super::{REGISTRY, REQUESTED, STOCKS};
+    use super::{REGISTRY, REQUESTED, Registry, STOCKS};
     use strata_core::sync::Ordering;
     use strata_core::sync::unexplored::AtomicUsize;
 
@@ -357,17 +358,42 @@ pub(crate) mod requested {
     pub(crate) fn total() -> usize {
         REGISTRY.with(|registry| {
             // Relaxed, all: a figure of no certain moment.
-            let mut total = REQUESTED.load(Ordering::Relaxed);
-            let mut at = registry.threads;
-            while !at.is_null() {
-                // SAFETY: members of the registry are there while the lock is held.
-                unsafe {
-                    let mine = &(*(*at).stocks).state.requested;
-                    total = total.wrapping_add(mine.load(Ordering::Relaxed));
-                    at = (*at).next;
-                }
-            }
-            total
+            REQUESTED.load(Ordering::Relaxed).wrapping_add(counted(registry))
         })
+    }
+
+    /// The sum over the threads that have stocks.
+    fn counted(registry: &Registry) -> usize {
+        let (mut total, mut at) = (0_usize, registry.threads);
+        while !at.is_null() {
+            // SAFETY: members of the registry are there while the lock is held.
+            unsafe {
+                let mine = &(*(*at).stocks).state.requested;
+                // Relaxed: see `total`.
+                total = total.wrapping_add(mine.load(Ordering::Relaxed));
+                at = (*at).next;
+            }
+        }
+        total
+    }
+
+    /// What other threads counted when this one was about to fork.
+    static OTHERS: AtomicUsize = AtomicUsize::new(0);
+
+    /// Before a fork: notes what the child can no longer ask for. The forking thread holds the lock.
+    pub(in crate::stocks) fn note_others() {
+        let total = REGISTRY.with(|registry| counted(registry));
+        // Relaxed, all: read by this thread, in the child.
+        let mine = STOCKS.with(|stocks| match stocks.state.thread.get().is_null() {
+            true => 0,
+            false => stocks.state.requested.load(Ordering::Relaxed),
+        });
+        OTHERS.store(total.wrapping_sub(mine), Ordering::Relaxed);
+    }
+
+    /// In the child: their blocks are there still.
+    pub(in crate::stocks) fn keep_others() {
+        // Relaxed, both: nobody else is here.
+        REQUESTED.fetch_add(OTHERS.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 }

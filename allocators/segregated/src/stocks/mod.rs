@@ -15,6 +15,7 @@
 //! and full at once, so that both ways lead to the slow path.
 
 mod adapt;
+mod forked;
 mod life;
 mod passed;
 mod peak;
@@ -27,9 +28,10 @@ use strata_core::sync::{AtomicPtr, Ordering};
 
 use crate::class::CLASSES;
 
+pub(crate) use forked::{forget_others, hold, let_go, note_others};
 #[cfg(feature = "stats")]
 pub(crate) use life::requested;
-pub(crate) use life::{flush_left, stocked};
+pub(crate) use life::{flush_left, pin, stocked};
 pub(crate) use slow::{
     flush_this_thread, put_large, put_slow, resize_large, take_large, take_slow,
 };
@@ -75,6 +77,12 @@ const fn nothing() -> *mut *mut u8 {
 
 std::thread_local! {
     static STOCKS: Stocks = const { Stocks::new() };
+}
+
+/// A number that no other thread has while this one lives: an address of its own.
+#[inline]
+pub(crate) fn this_thread() -> usize {
+    STOCKS.with(|stocks| ptr::from_ref(stocks).addr())
 }
 
 /// A block of `class`, null where the system has no more.
