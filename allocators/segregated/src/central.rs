@@ -189,29 +189,46 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     }
 
     /// A new span for `class`, on no shelf. The caller holds the shelf's lock.
+    ///
+    /// Where frames with contents lie in shorter stretches than a long span wants, a short one is cut from
+    /// them before new memory is taken.
     fn cut_span(&self, class: usize, new_memory: bool) -> Result<SpanId, Exhausted> {
         let length = self.next_length(class);
+        self.ground.with(|ground| {
+            let mut cut = |length, new_memory| self.cut_from(ground, class, length, new_memory);
+            match cut(length, false).or_else(|Exhausted| cut(Length::Short, false)) {
+                Err(Exhausted) if new_memory => cut(length, true),
+                cut => cut,
+            }
+        })
+    }
+
+    fn cut_from(
+        &self,
+        ground: &mut Ground,
+        class: usize,
+        length: Length,
+        new_memory: bool,
+    ) -> Result<SpanId, Exhausted> {
         let frames = class::span_frames(class, length);
         let page = 1 << self.page_log2();
         let align = if (frames * FRAME).is_multiple_of(page) { page / FRAME } else { 1 };
-        self.ground.with(|ground| {
-            let taken = ground.take(&self.source, &self.territories, frames, align, new_memory)?;
-            let run = taken.run;
-            let id = match ground.take_place(&self.source, &self.territories, run.territory) {
-                Ok(id) => id,
-                Err(Exhausted) => {
-                    let touched = (!taken.zero).then_some(0..frames);
-                    ground.put(&self.territories, run, touched);
-                    return Err(Exhausted);
-                }
-            };
-            let span = span::new(taken.base, class, length, id, page, taken.contents, taken.gone);
-            // SAFETY: a place that was just taken, so ours alone.
-            unsafe { self.territories.span(id).write(span) };
-            let place = id & ((1 << PLACE_BITS) - 1);
-            settle(&self.territories, run, Use::Span { class: class as u8, place });
-            Ok(id)
-        })
+        let taken = ground.take(&self.source, &self.territories, frames, align, new_memory)?;
+        let run = taken.run;
+        let id = match ground.take_place(&self.source, &self.territories, run.territory) {
+            Ok(id) => id,
+            Err(Exhausted) => {
+                let touched = (!taken.zero).then_some(0..frames);
+                ground.put(&self.territories, run, touched);
+                return Err(Exhausted);
+            }
+        };
+        let span = span::new(taken.base, class, length, id, page, taken.contents, taken.gone);
+        // SAFETY: a place that was just taken, so ours alone.
+        unsafe { self.territories.span(id).write(span) };
+        let place = id & ((1 << PLACE_BITS) - 1);
+        settle(&self.territories, run, Use::Span { class: class as u8, place });
+        Ok(id)
     }
 
     /// How long the next span of `class` is: short until what is live would fill a long one.
