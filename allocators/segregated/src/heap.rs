@@ -21,6 +21,11 @@ pub(crate) struct Bare<L>(PhantomData<L>);
 impl<L: RawLock> Platform for Bare<L> {
     type Lock = L;
     const CLOCKED: bool = false;
+    const SHARDED: bool = false;
+
+    fn shard() -> usize {
+        0
+    }
 
     fn now() -> u64 {
         0

@@ -24,6 +24,7 @@ mod recover;
 mod region;
 mod resident;
 mod scraps;
+mod shards;
 mod shelf;
 mod span;
 mod stats;

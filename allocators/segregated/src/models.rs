@@ -209,8 +209,17 @@ fn finish(heap: Arc<Heap>, live: &[(usize, Blocks)]) {
 
 /// Explores `work`, in which two threads use a heap.
 fn explore(work: impl Fn() + Sync + Send + 'static) {
+    explore_up_to(usize::MAX, work);
+}
+
+/// The same with no more than `most` preemptions: more take minutes where each shelf is locked.
+fn explore_up_to(most: usize, work: impl Fn() + Sync + Send + 'static) {
     let mut builder = model::Builder::new();
     builder.max_branches = 100_000;
+    builder.preemption_bound = match builder.preemption_bound {
+        None if most == usize::MAX => None,
+        bound => Some(bound.unwrap_or(most).min(most)),
+    };
     let work = Arc::new(work);
     builder.check(move || {
         forked::set(0);
@@ -316,7 +325,7 @@ fn a_purge_of_everything_while_another_thread_takes_the_span_that_was_kept() {
 
 #[test]
 fn a_validation_finds_nothing_while_spans_come_and_go() {
-    explore(|| {
+    explore_up_to(2, || {
         let heap = heap();
         let (full, kept) = two_spans(&heap);
         let other = Arc::clone(&heap);
@@ -330,9 +339,43 @@ fn a_validation_finds_nothing_while_spans_come_and_go() {
     });
 }
 
+#[test]
+fn a_class_gets_more_shelves_while_another_thread_frees_and_takes() {
+    explore_up_to(2, || {
+        let heap = heap();
+        let (full, kept) = two_spans(&heap);
+        let other = Arc::clone(&heap);
+        let thread = thread::spawn(move || {
+            put(&other, CLASS, &full);
+            take(&other, CLASS, 2)
+        });
+        heap.spread(CLASS);
+        let mine = take(&heap, CLASS, 2);
+        let theirs = thread.join().unwrap();
+        finish(heap, &[(CLASS, kept), (CLASS, mine), (CLASS, theirs)]);
+    });
+}
+
+#[test]
+fn two_threads_give_a_class_more_shelves() {
+    explore_up_to(2, || {
+        let heap = heap();
+        let (full, kept) = two_spans(&heap);
+        let other = Arc::clone(&heap);
+        let thread = thread::spawn(move || {
+            other.spread(CLASS);
+            put(&other, CLASS, &full);
+        });
+        heap.spread(CLASS);
+        let mine = take(&heap, CLASS, 2);
+        thread.join().unwrap();
+        finish(heap, &[(CLASS, kept), (CLASS, mine)]);
+    });
+}
+
 /// Explores a fork at any moment of `work`, which may free the blocks of a full span.
 fn explore_fork(work: fn(&Heap, &[usize])) {
-    explore(move || {
+    explore_up_to(2, move || {
         let heap = heap();
         let (full, kept) = two_spans(&heap);
         let other = Arc::clone(&heap);

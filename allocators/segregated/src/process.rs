@@ -10,7 +10,7 @@ use strata_os::{OsReserve, clock, memory};
 use crate::budget::GiveBack;
 use crate::central::{Central, Platform};
 use crate::fork::ForkLock;
-use crate::wishes;
+use crate::{stocks, wishes};
 
 /// The one heap behind every [`SegregatedAlloc`](crate::SegregatedAlloc).
 pub(crate) static HEAP: Central<ProcessMemory, Process> = Central::new(ProcessMemory);
@@ -22,6 +22,11 @@ pub(crate) struct Process;
 impl Platform for Process {
     type Lock = ForkLock;
     const CLOCKED: bool = true;
+    const SHARDED: bool = true;
+
+    fn shard() -> usize {
+        stocks::number()
+    }
 
     fn now() -> u64 {
         clock::coarse_millis()

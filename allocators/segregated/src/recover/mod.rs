@@ -19,7 +19,11 @@ use crate::span::{self, NONE};
 impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// Takes all locks, in the order that everybody takes them in.
     pub(crate) fn hold(&self) {
-        self.shelves.iter().for_each(|shelf| shelf.hold());
+        for class in 0..CLASSES {
+            // A class's other shelves are made under the lock of its first one.
+            self.shelves[class].hold();
+            self.others(class).iter().for_each(|shelf| shelf.hold());
+        }
         self.ground.hold();
     }
 
@@ -32,7 +36,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         // SAFETY: 1. the caller's, for each.
         unsafe {
             self.ground.let_go();
-            self.shelves.iter().for_each(|shelf| shelf.let_go());
+            self.all_shelves().for_each(|(_, shelf)| shelf.let_go());
         }
     }
 
@@ -68,7 +72,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         });
         self.retire(chain);
         let (mut pages, mut empty) = (0, 0);
-        for shelf in &self.shelves {
+        for (_, shelf) in self.all_shelves() {
             pages += shelf.idle();
             empty += shelf.empty();
         }

@@ -132,8 +132,18 @@ type Work = fn(&Heap, &[*mut u8]);
 
 /// Blocks of [`CLASS`], of which `work` may free all but the last, and what may be lost of it.
 fn explore(work: Work, most_lost: usize) {
+    for spread in [false, true] {
+        explore_with(spread, work, most_lost);
+    }
+}
+
+/// The same for a class with one shelf or with several.
+fn explore_with(spread: bool, work: Work, most_lost: usize) {
     for steps in 0.. {
         let heap = Box::leak(Box::new(Heap::new(Pages)));
+        if spread {
+            heap.spread(CLASS);
+        }
         let span = class::span_blocks(CLASS, Length::Short);
         let live = take(heap, CLASS, span + 3);
         heap.flush(OTHER, &take(heap, OTHER, 3));
@@ -166,9 +176,8 @@ fn explore(work: Work, most_lost: usize) {
 fn sums_are_right(heap: &Heap) {
     let relaxed = Ordering::Relaxed;
     let (pages, empty) = heap
-        .shelves
-        .iter()
-        .map(|shelf| shelf.with(|lists| (lists.figures().idle, lists.figures().empty)))
+        .all_shelves()
+        .map(|(_, shelf)| shelf.with(|lists| (lists.figures().idle, lists.figures().empty)))
         .fold((0, 0), |sums, one| (sums.0 + one.0, sums.1 + one.1));
     assert_eq!(heap.idle_pages.load(relaxed), pages);
     assert_eq!(heap.empty_spans.load(relaxed), empty);
@@ -196,6 +205,11 @@ fn giving_empty_spans_and_idle_frames_back_may_be_abandoned() {
         },
         0,
     );
+}
+
+#[test]
+fn more_shelves_may_be_abandoned() {
+    explore(|heap, _| heap.spread(CLASS), 0);
 }
 
 #[test]

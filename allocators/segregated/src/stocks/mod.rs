@@ -31,7 +31,7 @@ use crate::class::CLASSES;
 pub(crate) use forked::{forget_others, hold, let_go, note_others};
 #[cfg(feature = "stats")]
 pub(crate) use life::requested;
-pub(crate) use life::{flush_left, pin, stocked};
+pub(crate) use life::{flush_left, number, pin, stocked};
 pub(crate) use slow::{
     flush_this_thread, put_large, put_slow, resize_large, take_large, take_slow,
 };
