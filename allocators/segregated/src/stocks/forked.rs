@@ -6,7 +6,8 @@ use strata_core::sync::Ordering;
 
 use super::life::{REGISTRY, Registry, THREADS};
 use super::peak::ALL;
-use super::{STOCKS, passed};
+use super::thread::Thread;
+use super::{passed, this_thread};
 
 /// Takes the locks of the registry and of what is passed on.
 pub(crate) fn hold() {
@@ -36,34 +37,41 @@ pub(crate) unsafe fn let_go() {
 /// In the child of a fork: stocks of other threads are lost. Answers the bytes in this thread's run
 /// slot, or `None` where no other thread had stocks.
 pub(crate) fn forget_others() -> Option<usize> {
-    STOCKS.with(|stocks| {
-        REGISTRY.with(|registry| {
-            let mine = stocks.state.thread.get();
-            let mut slots = 0;
-            let mut bytes = registry.count_left();
-            // SAFETY: null, or this thread's own, which is in the registry whose lock is held.
-            let others = match unsafe { mine.as_mut() } {
-                Some(thread) => {
-                    let others = registry.threads != mine || !thread.next.is_null();
-                    (thread.prev, thread.next) = (ptr::null_mut(), ptr::null_mut());
-                    slots = if thread.run.is_null() { 0 } else { thread.run_len };
-                    bytes += thread.bytes;
-                    others
+    let me = this_thread();
+    REGISTRY.with(|registry| {
+        let (mut at, mut kept) = (registry.threads, ptr::null_mut::<Thread>());
+        let (mut slots, mut mine, mut others) = (0, 0, 0);
+        let mut bytes = registry.count_left();
+        // SAFETY: members of the registry are there, and their links change under its lock only; of those
+        // that are not this thread's, nothing else is looked at.
+        while let Some(thread) = unsafe { at.as_mut() } {
+            let next = thread.next;
+            if thread.owner == me {
+                (thread.prev, thread.next) = (ptr::null_mut(), kept);
+                // SAFETY: null, or the one that was kept before.
+                if let Some(kept) = unsafe { kept.as_mut() } {
+                    kept.prev = at;
                 }
-                None => !registry.threads.is_null(),
-            };
-            registry.threads = mine;
-            // With `checked`, threads have no stocks that would tell of them.
-            if !others && !cfg!(feature = "checked") {
-                return None;
+                kept = at;
+                slots += if thread.run.is_null() { 0 } else { thread.run_len };
+                bytes += thread.bytes;
+                mine += 1;
+            } else {
+                others += 1;
             }
-            // Relaxed: nobody else is here.
-            THREADS.store(usize::from(!mine.is_null()), Ordering::Relaxed);
-            ALL.set(bytes);
-            #[cfg(feature = "stats")]
-            super::life::requested::keep_others();
-            Some(slots)
-        })
+            at = next;
+        }
+        registry.threads = kept;
+        // With `checked`, threads have no stocks that would tell of them.
+        if others == 0 && !cfg!(feature = "checked") {
+            return None;
+        }
+        // Relaxed: nobody else is here.
+        THREADS.store(mine, Ordering::Relaxed);
+        ALL.set(bytes);
+        #[cfg(feature = "stats")]
+        super::life::requested::keep_others();
+        Some(slots)
     })
 }
 

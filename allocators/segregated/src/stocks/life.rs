@@ -12,7 +12,7 @@ use strata_os::thread::ExitHook;
 
 use super::peak::ALL;
 use super::thread::{Cold, Thread, give_scrap, take_scrap};
-use super::{STOCKS, Stocks, adapt, nothing, passed};
+use super::{STOCKS, Stocks, adapt, nothing, passed, this_thread};
 use crate::class::CLASSES;
 use crate::fork::{self, ForkLock};
 use crate::process::HEAP;
@@ -95,11 +95,6 @@ pub(super) fn thread(stocks: &Stocks) -> Option<&mut Thread> {
     unsafe { state.thread.get().as_mut() }
 }
 
-/// A number that this thread has in common with few others: that of the frames its slow side lies in.
-pub(crate) fn number() -> usize {
-    STOCKS.with(|stocks| stocks.state.thread.get().addr() / size_of::<Thread>())
-}
-
 /// Gives this thread stocks: those that an ended one left, or new ones.
 #[cold]
 fn arm(stocks: &Stocks) {
@@ -120,6 +115,7 @@ fn arm(stocks: &Stocks) {
     // SAFETY: ours alone until it is in the registry.
     let thread = unsafe { &mut *at.as_ptr() };
     thread.stocks = stocks;
+    thread.owner = this_thread();
     for class in (0..CLASSES).filter(|class| !thread.cold[*class].base.is_null()) {
         thread.set(class, thread.left[class].into());
     }
@@ -145,6 +141,7 @@ fn new_thread() -> Option<NonNull<Thread>> {
     // SAFETY: a scrap of this length, ours alone. The arrays are written when they are used.
     unsafe {
         (&raw mut (*at).stocks).write(ptr::null());
+        (&raw mut (*at).owner).write(0);
         (&raw mut (*at).next).write(ptr::null_mut());
         (&raw mut (*at).prev).write(ptr::null_mut());
         (&raw mut (*at).cold).write([cold; CLASSES]);
@@ -335,7 +332,7 @@ pub(crate) mod requested {
     //! Requested bytes: each thread counts its own, and frees of others' blocks make its count wrap
     //! below zero; only the sum means something.
 
-    use super::{REGISTRY, REQUESTED, Registry, STOCKS};
+    use super::{REGISTRY, REQUESTED, Registry, STOCKS, Thread, this_thread};
     use strata_core::sync::Ordering;
     use strata_core::sync::unexplored::AtomicUsize;
 
@@ -363,19 +360,21 @@ pub(crate) mod requested {
     pub(crate) fn total() -> usize {
         REGISTRY.with(|registry| {
             // Relaxed, all: a figure of no certain moment.
-            REQUESTED.load(Ordering::Relaxed).wrapping_add(counted(registry))
+            REQUESTED.load(Ordering::Relaxed).wrapping_add(counted(registry, |_| true))
         })
     }
 
-    /// The sum over the threads that have stocks.
-    fn counted(registry: &Registry) -> usize {
+    /// The sum over the threads that have stocks, and that `counts` names.
+    fn counted(registry: &Registry, counts: impl Fn(&Thread) -> bool) -> usize {
         let (mut total, mut at) = (0_usize, registry.threads);
         while !at.is_null() {
             // SAFETY: members of the registry are there while the lock is held.
             unsafe {
-                let mine = &(*(*at).stocks).state.requested;
-                // Relaxed: see `total`.
-                total = total.wrapping_add(mine.load(Ordering::Relaxed));
+                if counts(&*at) {
+                    let mine = &(*(*at).stocks).state.requested;
+                    // Relaxed: see `total`.
+                    total = total.wrapping_add(mine.load(Ordering::Relaxed));
+                }
                 at = (*at).next;
             }
         }
@@ -387,13 +386,10 @@ pub(crate) mod requested {
 
     /// Before a fork: notes what the child can no longer ask for. The forking thread holds the lock.
     pub(in crate::stocks) fn note_others() {
-        let total = REGISTRY.with(|registry| counted(registry));
-        // Relaxed, all: read by this thread, in the child.
-        let mine = STOCKS.with(|stocks| match stocks.state.thread.get().is_null() {
-            true => 0,
-            false => stocks.state.requested.load(Ordering::Relaxed),
-        });
-        OTHERS.store(total.wrapping_sub(mine), Ordering::Relaxed);
+        let me = this_thread();
+        let total = REGISTRY.with(|registry| counted(registry, |thread| thread.owner != me));
+        // Relaxed: read by this thread, in the child.
+        OTHERS.store(total, Ordering::Relaxed);
     }
 
     /// In the child: their blocks are there still.

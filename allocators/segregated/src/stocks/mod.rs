@@ -31,7 +31,7 @@ use crate::class::CLASSES;
 pub(crate) use forked::{forget_others, hold, let_go, note_others};
 #[cfg(feature = "stats")]
 pub(crate) use life::requested;
-pub(crate) use life::{flush_left, number, pin, stocked};
+pub(crate) use life::{flush_left, pin, stocked};
 pub(crate) use slow::{
     flush_this_thread, put_large, put_slow, resize_large, take_large, take_slow,
 };
@@ -83,6 +83,13 @@ std::thread_local! {
 #[inline]
 pub(crate) fn this_thread() -> usize {
     STOCKS.with(|stocks| ptr::from_ref(stocks).addr())
+}
+
+/// A number that this thread has in common with few others.
+pub(crate) fn number() -> usize {
+    // By the golden ratio: threads' words lie whole stacks apart.
+    const SPREADS: usize = 0x9E37_79B9_7F4A_7C15_u64 as usize;
+    this_thread().wrapping_mul(SPREADS) >> (usize::BITS / 2)
 }
 
 /// A block of `class`, null where the system has no more.

@@ -48,6 +48,8 @@ impl Cold {
 #[repr(C)]
 pub(super) struct Thread {
     pub(super) stocks: *const Stocks,
+    /// What [`this_thread`](super::this_thread) says of the thread that has them.
+    pub(super) owner: usize,
     /// Neighbours in the registry.
     pub(super) next: *mut Self,
     pub(super) prev: *mut Self,
