@@ -17,7 +17,7 @@ static ALLOC: SegregatedAlloc = SegregatedAlloc::new();
 /// Threads that allocate.
 const THREADS: usize = 8;
 /// How long a child may take: a lock that nobody opens is for ever.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Forks; more by `STRATA_FORKS`.
 fn forks() -> usize {
