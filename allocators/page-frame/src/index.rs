@@ -9,7 +9,7 @@
 //! The three words of 64 huge frames lie side by side. A bit is brought up to date when a change of
 //! the entry moves it to another plane; while a stock works at a huge frame its bits are left alone,
 //! for nobody else looks there, and brought up to date when it leaves. A huge frame that becomes free
-//! or is taken whole keeps its bit until a search comes by: it is soon used again, as a rule. Like the words of trees this
+//! or is taken whole keeps its bit until a search comes by: it is soon used again, as a rule. This
 //! is a hint: two changes at once, or a thread that stopped for ever, may leave a bit wrong until the
 //! next change. Searches read the entry, and look at all entries before they give up.
 
@@ -218,8 +218,8 @@ impl Tables<'_> {
         if used == 0 || used + (1 << order) > self.capacity() || entry.is_taboo() {
             return None;
         }
-        let tree = self.tree(self.geometry.tree_of(huge));
-        (place.fit(tree.class()) == fit).then_some(used)
+        let class = self.class(self.geometry.tree_of(huge));
+        (place.fit(class) == fit).then_some(used)
     }
 }
 

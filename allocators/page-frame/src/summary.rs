@@ -8,9 +8,11 @@
 //!
 //! The two words of 64 trees lie side by side. Whoever begins a tree sets USED, and whoever frees one
 //! of its huge frames clears FULL; only a search that comes by clears USED and sets FULL, so that one
-//! who takes and frees the same huge frame over and over changes no bit. Like the words of trees these
+//! who takes and frees the same huge frame over and over changes no bit. Like the index these
 //! are hints: two changes at once, or a thread that stopped for ever, may leave a bit wrong until the
 //! next change, and all entries are looked at before a request fails.
+
+use core::ops::Range;
 
 use strata_core::sync::{AtomicU64, Ordering};
 
@@ -30,23 +32,25 @@ impl Tables<'_> {
         &self.summary[tree / TREES * WORDS + which]
     }
 
-    /// Adds `change` to the word of a tree, as [`tree::change`](crate::tree::change) says.
+    /// Says that a free huge frame of a tree is used now.
     #[inline]
-    pub(crate) fn note_tree(&self, tree: usize, change: u32) {
-        // Relaxed: a sum that nothing rests on.
-        self.trees[tree].fetch_add(change, Ordering::Relaxed);
+    pub(crate) fn note_begun(&self, tree: usize) {
         let bit = 1 << (tree % TREES);
+        let used = self.summary_word(tree, USED);
         // Relaxed, both: hints, mostly as they are wanted.
-        if change.cast_signed() > 0 {
-            let used = self.summary_word(tree, USED);
-            if used.load(Ordering::Relaxed) & bit == 0 {
-                used.fetch_or(bit, Ordering::Relaxed);
-            }
-        } else {
-            let full = self.summary_word(tree, FULL);
-            if full.load(Ordering::Relaxed) & bit != 0 {
-                full.fetch_and(!bit, Ordering::Relaxed);
-            }
+        if used.load(Ordering::Relaxed) & bit == 0 {
+            used.fetch_or(bit, Ordering::Relaxed);
+        }
+    }
+
+    /// Says that a huge frame of a tree has become free.
+    #[inline]
+    pub(crate) fn note_freed(&self, tree: usize) {
+        let bit = 1 << (tree % TREES);
+        let full = self.summary_word(tree, FULL);
+        // Relaxed, both: as in `note_begun`.
+        if full.load(Ordering::Relaxed) & bit != 0 {
+            full.fetch_and(!bit, Ordering::Relaxed);
         }
     }
 
@@ -62,16 +66,31 @@ impl Tables<'_> {
         (used & !full & mask, !used & mask)
     }
 
+    /// The trees of a range that may have free huge frames, in ascending order; with `begun` only those
+    /// that are in use.
+    pub(crate) fn may_have(&self, trees: Range<usize>, begun: bool) -> impl Iterator<Item = usize> {
+        (trees.start / TREES..trees.end.div_ceil(TREES)).flat_map(move |group| {
+            let (used, free) = self.summary(group, trees.start, trees.end);
+            let mut bits = if begun { used } else { used | free };
+            core::iter::from_fn(move || {
+                let tree = group * TREES + bits.trailing_zeros() as usize;
+                let found = (bits != 0).then_some(tree);
+                bits &= bits.wrapping_sub(1);
+                found
+            })
+        })
+    }
+
     /// Brings the bits of a tree up to date.
     ///
-    /// Whoever finds that the word has moved on since he read it begins anew, as in
+    /// Whoever finds that the entries have moved on since he read them begins anew, as in
     /// [`index`](Self::index).
     #[cold]
     pub(crate) fn sum_up(&self, tree: usize) {
         let bit = 1 << (tree % TREES);
-        let count = self.huge_in(tree) as u32;
+        let count = self.huge_in(tree);
         let wanted = || {
-            let used = self.tree(tree).used();
+            let used = self.tree(tree).used;
             [used > 0, used >= count]
         };
         loop {
@@ -97,8 +116,8 @@ impl Tables<'_> {
         let is = |which: usize| {
             self.summary_word(tree, which).load(Ordering::Relaxed) >> (tree % TREES) & 1 == 1
         };
-        let used = self.tree(tree).used();
-        let full = used as usize == self.huge_in(tree);
+        let used = self.tree(tree).used;
+        let full = used == self.huge_in(tree);
         (is(USED) || used == 0) && (!is(FULL) || full)
     }
 }

@@ -189,6 +189,23 @@ fn classes_keep_to_trees_of_their_own_until_there_is_no_other() {
 }
 
 #[test]
+fn huge_frames_give_their_class_to_free_trees() {
+    zone(FRAMES, 2, Geometry::DEFAULT, |frames| {
+        let movable = frames.local(0).unwrap();
+        let stays = frames.local(1).unwrap().with_class(Class::IMMOVABLE);
+        let tree = |frame: FrameId| frame.0 / 4096;
+        let huge = tree(stays.alloc(order(9)).unwrap());
+        let run = tree(stays.alloc(order(11)).unwrap());
+        // The two trees have room for 6 and 4 huge frames more.
+        for _ in 0..FRAMES / 512 - 16 {
+            let other = tree(movable.alloc(order(9)).unwrap());
+            assert!(other != huge && other != run);
+        }
+        assert!(movable.alloc(order(9)).is_ok(), "at last it goes where others are");
+    });
+}
+
+#[test]
 fn a_policy_may_refuse() {
     fn strict(request: Class, tree: Class) -> Fit {
         if request == tree { Fit::Match } else { Fit::Never }

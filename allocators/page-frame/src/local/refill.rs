@@ -64,7 +64,7 @@ impl Local<'_> {
     /// Whether the tree of a huge frame is of the stock's class.
     fn fits(&self, huge: usize) -> bool {
         let tables = &self.frames.tables;
-        tables.tree(tables.geometry.tree_of(huge)).class() == self.class
+        tables.class(tables.geometry.tree_of(huge)) == self.class
     }
 
     /// Puts frames of a row that were taken for the stock into it, and takes one out.

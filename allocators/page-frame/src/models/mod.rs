@@ -13,7 +13,7 @@ use std::boxed::Box;
 use std::sync::Arc;
 use std::vec::Vec;
 
-use strata_core::sync::{AtomicU32, AtomicU64, Ordering, UnsafeCell, model, stopped_after, thread};
+use strata_core::sync::{AtomicU64, Ordering, UnsafeCell, model, stopped_after, thread};
 use strata_core::{FrameId, Order};
 
 use crate::entry::{HELD, shift};
@@ -23,6 +23,7 @@ use crate::index::{GROUP, PLANES};
 use crate::local::Local;
 use crate::summary;
 use crate::tables::Tables;
+use crate::tree::CLASSED;
 
 /// Frames that share a tracked cell.
 const CELL: u64 = 32;
@@ -33,7 +34,7 @@ struct Words {
     quads: Vec<AtomicU64>,
     planes: Vec<AtomicU64>,
     summary: Vec<AtomicU64>,
-    trees: Vec<AtomicU32>,
+    classes: Vec<AtomicU64>,
     undone: AtomicU64,
     slots: Vec<AtomicU64>,
     contents: Vec<UnsafeCell<u32>>,
@@ -62,7 +63,7 @@ impl Zone {
             quads: zeroes(huge.div_ceil(QUAD)),
             planes: zeroes(huge.div_ceil(GROUP) * PLANES),
             summary: zeroes(huge.div_ceil(QUAD).div_ceil(summary::TREES) * summary::WORDS),
-            trees: (0..huge.div_ceil(QUAD)).map(|_| AtomicU32::new(0)).collect(),
+            classes: zeroes(huge.div_ceil(QUAD).div_ceil(CLASSED)),
             undone: AtomicU64::new(0),
             slots: zeroes(locals * SLOT_WORDS),
             contents: (0..frames / CELL).map(|_| UnsafeCell::new(0)).collect(),
@@ -77,7 +78,8 @@ impl Zone {
             quads: &long.quads,
             planes: &long.planes,
             summary: &long.summary,
-            trees: &long.trees,
+            classes: &long.classes,
+            trees: huge.div_ceil(QUAD),
             undone: &long.undone,
             slots: &long.slots,
         };
