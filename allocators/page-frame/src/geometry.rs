@@ -7,7 +7,6 @@ use strata_core::{ConfigError, FrameId, Order};
 
 use crate::index::{GROUP, PLANES};
 use crate::summary;
-use crate::tree::CLASSED;
 
 /// Frames of one row: the bits of one word.
 pub(crate) const ROW: u64 = 64;
@@ -176,11 +175,11 @@ pub(crate) const fn frame_at(row: usize, bit: u32) -> FrameId {
 /// Where the tables lie in the metadata, in bytes from its start.
 ///
 /// ```text
-/// ┌───────────────┬───────────────┬──────────────┬─────────────┬─────────────┬───────────┐
-/// │ rows          │ starts        │ entries      │ planes      │ summary     │ classes   │
-/// │ 1 bit a frame │ `checked`:    │ 2 bytes a    │ 3 bits a    │ 2 bits a    │ 4 bits    │
-/// │               │ 1 bit a frame │ huge frame   │ huge frame  │ tree        │ a tree    │
-/// ├───────────────┼───────────────┴──────────────┴─────────────┴─────────────┴───────────┘
+/// ┌───────────────┬───────────────┬──────────────┬─────────────┬──────────────────────┐
+/// │ rows          │ starts        │ entries      │ planes      │ summary              │
+/// │ 1 bit a frame │ `checked`:    │ 2 bytes a    │ 3 bits a    │ a line for 64 trees: │
+/// │               │ 1 bit a frame │ huge frame   │ huge frame  │ 6 bits a tree        │
+/// ├───────────────┼───────────────┴──────────────┴─────────────┴──────────────────────┘
 /// │ head: 2 words │ slots, 128 bytes a local
 /// └───────────────┘
 /// ```
@@ -197,8 +196,6 @@ pub(crate) struct Plan {
     pub(crate) planes_at: usize,
     pub(crate) summary: usize,
     pub(crate) summary_at: usize,
-    pub(crate) classes: usize,
-    pub(crate) classes_at: usize,
     pub(crate) head_at: usize,
     pub(crate) slots_at: usize,
     pub(crate) len: usize,
@@ -237,10 +234,8 @@ impl Plan {
         let planes = huge.div_ceil(GROUP) * PLANES;
         let planes_at = quads_at + quads * 8;
         let summary = trees.div_ceil(summary::TREES) * summary::WORDS;
-        let summary_at = planes_at + planes * 8;
-        let classes = trees.div_ceil(CLASSED);
-        let classes_at = summary_at + summary * 8;
-        let head_at = classes_at + classes * 8;
+        let summary_at = (planes_at + planes * 8).next_multiple_of(LINE);
+        let head_at = summary_at + summary * 8;
         let head_end = head_at + 2 * 8;
         let slots_at = if locals == 0 { head_end } else { head_end.next_multiple_of(SLOT_ALIGN) };
         let len = slots_at + locals * SLOT_WORDS * 8;
@@ -256,8 +251,6 @@ impl Plan {
             planes_at,
             summary,
             summary_at,
-            classes,
-            classes_at,
             head_at,
             slots_at,
             len,
@@ -285,8 +278,8 @@ mod tests {
                 assert!(plan.rows as u64 * ROW >= frames);
                 assert!(plan.huge as u64 * geometry.huge_frames() >= frames);
                 assert!(plan.quads_at >= plan.rows * 8);
-                assert!(plan.classes_at >= plan.quads_at + plan.quads * 8);
-                assert!(plan.head_at * 2 >= plan.classes_at * 2 + plan.trees);
+                assert!(plan.planes_at >= plan.quads_at + plan.quads * 8);
+                assert!(plan.head_at >= plan.summary_at + plan.trees.div_ceil(64) * 64);
                 assert_eq!(plan.len, plan.slots_at + 3 * SLOT_WORDS * 8);
             }
         }

@@ -27,6 +27,7 @@ use crate::geometry::Geometry;
 use crate::geometry::{QUAD, ROW, SLOT_WORDS, bit_of, row_of};
 use crate::journal::Record;
 use crate::slot::Slot;
+use crate::summary::TREES;
 use crate::tables::Tables;
 
 /// What a recovery did.
@@ -212,7 +213,7 @@ impl Tables<'_> {
             self.set_entry(huge, Entry(mark | used as u16));
             self.index(huge);
         }
-        self.sum_up(tree);
+        self.sum_up(tree / TREES, 1 << (tree % TREES));
         self.forget_starts(first, first + self.huge_in(tree));
     }
 

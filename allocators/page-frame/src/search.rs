@@ -3,9 +3,12 @@
 //! Of partly used huge frames at which no stock works the fullest wins: the [index](crate::index)
 //! tells those with the least room, and their entries are compared. Where there is none, the summary
 //! and the entries of trees tell where free huge frames are: first in the asker's last tree, then in the
-//! tree that is used most and has no stock at work, in a free tree, and only then where others work. Zones of
+//! tree that is used most and has no stock at work, in a free tree, both of the nearest 64 trees that have
+//! one, so that threads stay apart, and only then where others work. Zones of
 //! up to [`WINDOW`] trees are searched whole; larger ones window by window, and the first window
 //! that has room serves.
+
+use core::ops::Range;
 
 use strata_core::sync::{AtomicU64, Ordering};
 
@@ -13,7 +16,7 @@ use crate::class::{Class, Fit, Policy};
 use crate::entry::{Entry, between, free_lanes, groups};
 use crate::geometry::{QUAD, ROW};
 use crate::journal::Journal;
-use crate::summary::TREES;
+use crate::summary::{TREES, ones};
 use crate::tables::Tables;
 use crate::tree::Tree;
 
@@ -26,6 +29,10 @@ const NEAR_ORDER: u8 = 1;
 
 /// Huge frames into which a search looks in vain before it goes on to those with more room.
 const SCOUTS: usize = 32;
+
+/// Trees of a group of 64 that are not as the summary says before it is told: until then each search
+/// looks at their entries, and what many read is written seldom.
+const STALE: u32 = 4;
 
 /// Trees near the last one that are compared for a free huge frame.
 const NEAR: usize = 16;
@@ -102,10 +109,7 @@ impl Tables<'_> {
                     return Some(huge);
                 }
                 let tree = self.own_tree(fit, place).or_else(|| {
-                    let mut best = Best::default();
-                    self.rate_all(middle..end, fit, place, &mut best);
-                    self.rate_all(start..middle, fit, place, &mut best);
-                    best.tree
+                    self.best_tree([middle..end, start..middle].into_iter(), fit, place)
                 });
                 let free = tree.and_then(|tree| self.open(tree, fit, place));
                 let found = free.or_else(|| if order == 0 { None } else { partial(usize::MAX) });
@@ -184,49 +188,58 @@ impl Tables<'_> {
         (used > 0 && used < self.huge_in(tree)).then_some(tree)
     }
 
-    /// Looks at neighbouring trees.
-    #[inline]
-    fn rate_all(
+    /// The tree in use that has free huge frames and is used most, with no stock at work, or a free one, of
+    /// the first 64 trees that have either; where there are none one where others work.
+    fn best_tree(
         &self,
-        trees: core::ops::Range<usize>,
+        trees: impl Iterator<Item = Range<usize>>,
+        fit: Fit,
+        place: &Place<'_>,
+    ) -> Option<usize> {
+        let mut best = Best::default();
+        for range in trees.filter(|range| !range.is_empty()) {
+            for group in range.start / TREES..=(range.end - 1) / TREES {
+                self.rate_group(group, &range, fit, place, &mut best);
+                if best.rating >= FREE_TREE {
+                    return best.tree;
+                }
+            }
+        }
+        best.tree
+    }
+
+    /// Looks at those of 64 trees that lie in a range.
+    #[inline]
+    fn rate_group(
+        &self,
+        group: usize,
+        range: &Range<usize>,
         fit: Fit,
         place: &Place<'_>,
         best: &mut Best,
     ) {
-        if trees.is_empty() {
-            return;
-        }
-        for group in trees.start / TREES..=(trees.end - 1) / TREES {
-            let (mut used, free) = self.summary(group, trees.start, trees.end);
-            while used != 0 {
-                let tree = group * TREES + used.trailing_zeros() as usize;
-                used &= used - 1;
-                self.rate(tree, fit, place, best);
+        let (used, mut free) = self.summary(group, range.start, range.end);
+        let mut stale = 0u64;
+        for bit in ones(used) {
+            let tree = group * TREES + bit;
+            let Tree { used, held } = self.tree(tree);
+            if used == 0 || used == self.huge_in(tree) {
+                stale |= 1 << bit;
+                free |= u64::from(used == 0) << bit;
+                continue;
             }
-            // Free trees take any class.
-            if free != 0 && fit == Fit::Match && best.rating < FREE_TREE {
-                best.tree = Some(group * TREES + free.trailing_zeros() as usize);
-                best.rating = FREE_TREE;
+            let rating = if held { used } else { NOBODY + used };
+            if rating > best.rating && place.fit(self.class(tree)) == fit {
+                *best = Best { tree: Some(tree), rating };
             }
         }
-    }
-
-    /// Looks at one tree that is in use.
-    #[inline]
-    fn rate(&self, tree: usize, fit: Fit, place: &Place<'_>, best: &mut Best) {
-        let Tree { used, held } = self.tree(tree);
-        if used == 0 || used >= self.huge_in(tree) {
-            self.sum_up(tree);
-            if used == 0 && fit == Fit::Match && best.rating < FREE_TREE {
-                best.tree = Some(tree);
-                best.rating = FREE_TREE;
-            }
-            return;
+        if stale.count_ones() >= STALE {
+            self.sum_up(group, stale);
         }
-        let rating = if held { used } else { NOBODY + used };
-        if rating > best.rating && place.fit(self.class(tree)) == fit {
-            best.tree = Some(tree);
-            best.rating = rating;
+        // Free trees take any class.
+        if free != 0 && fit == Fit::Match && best.rating < FREE_TREE {
+            let tree = group * TREES + free.trailing_zeros() as usize;
+            *best = Best { tree: Some(tree), rating: FREE_TREE };
         }
     }
 
@@ -287,7 +300,7 @@ impl Tables<'_> {
                 let found = self.take_fitting(tree, count, fit, place, journal);
                 // Where the asker comes from he does not look again soon.
                 if found.is_none() && tree != hint && self.tree(tree).used == self.huge_in(tree) {
-                    self.sum_up(tree);
+                    self.sum_up(tree / TREES, 1 << (tree % TREES));
                 }
                 found
             });

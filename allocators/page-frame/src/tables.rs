@@ -29,7 +29,6 @@ pub(crate) struct Tables<'m> {
     pub(crate) quads: &'m [AtomicU64],
     pub(crate) planes: &'m [AtomicU64],
     pub(crate) summary: &'m [AtomicU64],
-    pub(crate) classes: &'m [AtomicU64],
     /// Trees, the last of which may end beyond the zone.
     pub(crate) trees: usize,
     /// Counts what claims undid: a search during which it moved saw less than there was.
@@ -84,7 +83,6 @@ impl<'m> Tables<'m> {
             quads: words(plan.quads_at, plan.quads),
             planes: words(plan.planes_at, plan.planes),
             summary: words(plan.summary_at, plan.summary),
-            classes: words(plan.classes_at, plan.classes),
             trees: plan.trees,
             undone: &words(plan.head_at, 1)[0],
             slots: words(plan.slots_at, (plan.len - plan.slots_at) / 8),

@@ -1,20 +1,13 @@
 //! Trees: some neighbouring huge frames, which a search looks at together.
 //!
 //! How many of them are used is counted from their entries, four in a word: nothing has to be kept up to
-//! date, and what a search reads is what there is. A tree's class is a hint of its own, four bits in a
-//! word that it shares with 15 others.
+//! date, and what a search reads is what there is.
 
 use strata_core::sync::{AtomicU64, Ordering};
 
-use crate::class::Class;
 use crate::entry::{HELD, LANES, used_lanes};
 use crate::geometry::QUAD;
 use crate::tables::Tables;
-
-/// Trees of one word of classes.
-pub(crate) const CLASSED: usize = 16;
-const CLASS_BITS: usize = 64 / CLASSED;
-const CLASS: u64 = (1 << CLASS_BITS) - 1;
 
 /// What the entries of a tree say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,27 +49,5 @@ impl Tables<'_> {
             marks |= quad;
         }
         Tree { used, held: marks & (LANES * u64::from(HELD)) != 0 }
-    }
-
-    #[inline]
-    pub(crate) fn class(&self, tree: usize) -> Class {
-        // Relaxed: a hint.
-        let word = self.classes[tree / CLASSED].load(Ordering::Relaxed);
-        Class::from_bits(word >> (tree % CLASSED * CLASS_BITS) & CLASS)
-    }
-
-    /// Gives a tree another class.
-    pub(crate) fn set_class(&self, tree: usize, class: Class) {
-        let word = &self.classes[tree / CLASSED];
-        let shift = tree % CLASSED * CLASS_BITS;
-        // Relaxed, both: hints.
-        let mut old = word.load(Ordering::Relaxed);
-        loop {
-            let next = old & !(CLASS << shift) | class.bits() << shift;
-            match word.compare_exchange_weak(old, next, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(seen) => old = seen,
-            }
-        }
     }
 }

@@ -23,7 +23,6 @@ use crate::index::{GROUP, PLANES};
 use crate::local::Local;
 use crate::summary;
 use crate::tables::Tables;
-use crate::tree::CLASSED;
 
 /// Frames that share a tracked cell.
 const CELL: u64 = 32;
@@ -34,7 +33,6 @@ struct Words {
     quads: Vec<AtomicU64>,
     planes: Vec<AtomicU64>,
     summary: Vec<AtomicU64>,
-    classes: Vec<AtomicU64>,
     undone: AtomicU64,
     slots: Vec<AtomicU64>,
     contents: Vec<UnsafeCell<u32>>,
@@ -63,7 +61,6 @@ impl Zone {
             quads: zeroes(huge.div_ceil(QUAD)),
             planes: zeroes(huge.div_ceil(GROUP) * PLANES),
             summary: zeroes(huge.div_ceil(QUAD).div_ceil(summary::TREES) * summary::WORDS),
-            classes: zeroes(huge.div_ceil(QUAD).div_ceil(CLASSED)),
             undone: AtomicU64::new(0),
             slots: zeroes(locals * SLOT_WORDS),
             contents: (0..frames / CELL).map(|_| UnsafeCell::new(0)).collect(),
@@ -78,7 +75,6 @@ impl Zone {
             quads: &long.quads,
             planes: &long.planes,
             summary: &long.summary,
-            classes: &long.classes,
             trees: huge.div_ceil(QUAD),
             undone: &long.undone,
             slots: &long.slots,
