@@ -68,10 +68,12 @@ impl Tables<'_> {
         &self.planes[first..first + PLANES]
     }
 
-    /// Whether a huge frame is among those with the least room, and no stock works there.
-    pub(crate) fn is_nearly_full(&self, huge: usize) -> bool {
+    /// Whether a huge frame in parts is among those with the least room once `frames` more are free, and no
+    /// stock works there.
+    pub(crate) fn is_nearly_full(&self, huge: usize, frames: u32) -> bool {
         let entry = self.entry(huge);
-        !entry.is_taboo() && self.plane_of(entry) == Some(0)
+        let free = self.capacity() - entry.used() + u64::from(frames);
+        !entry.is_taboo() && !entry.is_closed() && plane(free, self.capacity()) == Some(0)
     }
 
     /// Brings the bits of a huge frame up to date.
