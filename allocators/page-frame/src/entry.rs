@@ -140,6 +140,13 @@ impl Entry {
         Self(self.0 | HELD)
     }
 
+    /// With a stock at work, unless all `capacity` frames are used: then there is nothing to stay away from,
+    /// and the stock need not come back to say that it has left.
+    #[inline]
+    pub(crate) const fn held_until(self, capacity: u64) -> Self {
+        if self.in_rows() < capacity { self.held() } else { Self(self.0 & !HELD) }
+    }
+
     /// As [`charge`](Self::charge), and with one claim more.
     #[inline]
     pub(crate) const fn claim(self, frames: u64, capacity: u64) -> Option<Self> {
