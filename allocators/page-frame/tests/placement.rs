@@ -49,6 +49,29 @@ fn the_fullest_huge_frame_is_filled_first() {
 }
 
 #[test]
+fn what_was_freed_last_is_taken_again_only_where_it_is_the_fullest() {
+    zone(FRAMES, 1, Geometry::DEFAULT, |frames| {
+        let local = frames.local(0).unwrap();
+        let next = || local.alloc(order(0)).unwrap().0;
+        let huge = |n: u64, used: u64| frames.alloc_at(FrameId(n * 512), used).unwrap();
+        huge(0, 511);
+        huge(2, 448);
+        huge(4, 200);
+        huge(6, 100);
+        assert_eq!(next(), 511);
+        let row: Vec<_> = (0..64).map(|_| next()).collect();
+        assert!(row.iter().all(|frame| frame / 512 == 2));
+        // Huge frames 0 and 2 are full.
+        local.free(FrameId(3), order(0)).unwrap();
+        assert_eq!(next(), 3);
+        local.free(FrameId(6 * 512 + 3), order(0)).unwrap();
+        assert_eq!(next() / 512, 4);
+        local.drain();
+        assert!(frames.validate().is_ok());
+    });
+}
+
+#[test]
 fn moves_are_the_provable_minimum_for_single_frames() {
     for percent in [10, 50, 90] {
         for target in [1, 5, 20, HUGE] {

@@ -91,8 +91,8 @@ impl<'a> Local<'a> {
     /// [`PageFrames::alloc`], near the stock.
     ///
     /// The longest path is that of a request for a frame that fails, and finds all hints out of date: it
-    /// reads or changes the word and the bits of each tree seven times, twelve words of the index for
-    /// each 64 huge frames, each entry five times and its rows once, the six words of each local's
+    /// reads or changes each word of four entries, with the hints of its tree, seven times, twelve words of
+    /// the index for each 64 huge frames, each entry five times and its rows once, the six words of each local's
     /// stock, and less than fifty words besides. While others have claims in flight it looks at
     /// entries, rows and stocks again, up to 64 times.
     ///

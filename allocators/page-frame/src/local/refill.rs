@@ -40,7 +40,8 @@ impl Local<'_> {
     fn refill_elsewhere(&self) -> Result<FrameId, Exhausted> {
         let tables = &self.frames.tables;
         let (waiting, bits) = self.slot.frees();
-        // Where they leave their huge frame nearly full, none is fuller.
+        // Where they leave their huge frame nearly full, none is fuller: they come back to the hand without
+        // a word that others see. Elsewhere that would keep huge frames alive that are about to be free.
         let last = tables.geometry.huge_of_row(waiting).0;
         if bits != 0 && tables.is_nearly_full(last, bits.count_ones()) && self.fits(last) {
             return Ok(self.take_waiting(waiting, bits));
