@@ -53,7 +53,12 @@ fn what_was_freed_last_is_taken_again_only_where_it_is_the_fullest() {
     zone(FRAMES, 1, Geometry::DEFAULT, |frames| {
         let local = frames.local(0).unwrap();
         let next = || local.alloc(order(0)).unwrap().0;
-        let huge = |n: u64, used: u64| frames.alloc_at(FrameId(n * 512), used).unwrap();
+        // Its fourth frame is a block of its own.
+        let huge = |n: u64, used: u64| {
+            for (start, end) in [(0, 3), (3, 4), (4, used)] {
+                frames.alloc_at(FrameId(n * 512 + start), end - start).unwrap();
+            }
+        };
         huge(0, 511);
         huge(2, 448);
         huge(4, 200);
