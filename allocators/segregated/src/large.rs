@@ -72,6 +72,20 @@ impl Mappings {
         }
     }
 
+    /// Bytes of the chunk at `base`.
+    pub(crate) fn len_of(&self, base: NonNull<u8>) -> Option<usize> {
+        let mut at = self.chains[Self::chain(base)];
+        while let Some(entry) = at {
+            // SAFETY: linked mappings are there.
+            let entry = unsafe { entry.read() };
+            if entry.base == base {
+                return Some(entry.len);
+            }
+            at = entry.next;
+        }
+        None
+    }
+
     /// Calls back with each chunk.
     pub(crate) fn each(&self, mut visit: impl FnMut(NonNull<u8>, usize)) {
         for mut at in self.chains {

@@ -5,6 +5,8 @@
 extern crate std;
 
 mod budget;
+#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+pub mod by_address;
 mod central;
 mod check;
 pub mod class;

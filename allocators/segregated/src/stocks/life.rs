@@ -10,9 +10,11 @@ use strata_core::sync::unexplored::AtomicUsize;
 use strata_os::library;
 use strata_os::thread::ExitHook;
 
+#[cfg(feature = "stats")]
+use super::STOCKS;
 use super::peak::ALL;
 use super::thread::{Cold, Thread, give_scrap, take_scrap};
-use super::{STOCKS, Stocks, adapt, nothing, passed, this_thread};
+use super::{Stocks, adapt, nothing, passed, this_thread};
 use crate::class::CLASSES;
 use crate::fork::{self, ForkLock};
 use crate::process::HEAP;
@@ -25,14 +27,17 @@ pub(super) struct State {
     /// How often the exit hook ran: a thread that allocates in the last rounds of destructors gets
     /// no stocks any more, for nobody would take them back.
     exits: Cell<u8>,
+    /// Whether [`pin`] is called before the exit hook is armed.
+    pins: bool,
     #[cfg(feature = "stats")]
     requested: strata_core::sync::unexplored::AtomicUsize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 enum Phase {
-    /// No stocks.
-    Fresh,
+    /// No stocks. Zero, as `by_address` promises.
+    Fresh = 0,
     /// The exit hook is being armed, in which the C library may allocate: no stocks for that.
     Arming,
     Armed,
@@ -41,11 +46,12 @@ enum Phase {
 }
 
 impl State {
-    pub(super) const fn new() -> Self {
+    pub(super) const fn new(pins: bool) -> Self {
         Self {
             thread: Cell::new(ptr::null_mut()),
             phase: Cell::new(Phase::Fresh),
             exits: Cell::new(0),
+            pins,
             #[cfg(feature = "stats")]
             requested: strata_core::sync::unexplored::AtomicUsize::new(0),
         }
@@ -100,12 +106,15 @@ pub(super) fn thread(stocks: &Stocks) -> Option<&mut Thread> {
 fn arm(stocks: &Stocks) {
     let state = &stocks.state;
     state.phase.set(Phase::Arming);
-    pin();
+    if state.pins {
+        pin();
+    }
     let Some(at) = REGISTRY.with(take_left).or_else(new_thread) else {
         state.phase.set(Phase::Fresh);
         return;
     };
-    // SAFETY: the value is a thread's slow side, as the hook expects, and the code stays: `pin`.
+    // SAFETY: the value is a thread's slow side, as the hook expects. The code stays: `pin`, or
+    // where the stocks do not pin, who made them promised it.
     if !unsafe { HOOK.arm(at.cast::<c_void>()) } {
         // SAFETY: 1. in nobody's hand but ours.
         unsafe { drop_left(at) };
@@ -217,25 +226,25 @@ pub(crate) fn pin() {
 }
 
 /// The exit hook.
-unsafe extern "C" fn thread_ends(_thread: *mut c_void) {
-    STOCKS.with(|stocks| {
-        let state = &stocks.state;
-        let at = state.thread.replace(ptr::null_mut());
-        state.phase.set(Phase::Arming);
-        if let Some(at) = NonNull::new(at) {
-            // SAFETY: made by `arm`, and reachable by this thread alone.
-            unsafe { leave(&mut *at.as_ptr()) };
-        }
-        #[cfg(feature = "stats")]
-        {
-            // Relaxed, both: see `requested`.
-            let mine = state.requested.swap(0, Ordering::Relaxed);
-            REQUESTED.fetch_add(mine, Ordering::Relaxed);
-        }
-        let exits = state.exits.get() + 1;
-        state.exits.set(exits);
-        state.phase.set(if exits > REARMS { Phase::Ended } else { Phase::Fresh });
-    });
+unsafe extern "C" fn thread_ends(thread: *mut c_void) {
+    // SAFETY: what `arm` gave the hook: this thread's slow side, which names its words.
+    let stocks = unsafe { &*(*thread.cast::<Thread>()).stocks };
+    let state = &stocks.state;
+    let at = state.thread.replace(ptr::null_mut());
+    state.phase.set(Phase::Arming);
+    if let Some(at) = NonNull::new(at) {
+        // SAFETY: made by `arm`, and reachable by this thread alone.
+        unsafe { leave(&mut *at.as_ptr()) };
+    }
+    #[cfg(feature = "stats")]
+    {
+        // Relaxed, both: see `requested`.
+        let mine = state.requested.swap(0, Ordering::Relaxed);
+        REQUESTED.fetch_add(mine, Ordering::Relaxed);
+    }
+    let exits = state.exits.get() + 1;
+    state.exits.set(exits);
+    state.phase.set(if exits > REARMS { Phase::Ended } else { Phase::Fresh });
 }
 
 /// Takes a thread's stocks out of its hands, and keeps them for the next thread: their bounds, and as
