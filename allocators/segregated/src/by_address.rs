@@ -98,7 +98,7 @@ static SMALL: [u8; LOOKED_UP / 8 + 1] = {
 /// long, or the alignment is no power of two.
 const fn layout_of(size: usize, align: usize) -> Option<Layout> {
     let least = if size > 8 { 16 } else { 8 };
-    let align = if align < least { least } else { align };
+    let align = if align < least && align.is_power_of_two() { least } else { align };
     match Layout::from_size_align(size, align) {
         Ok(layout) => Some(layout),
         Err(_) => None,
@@ -416,6 +416,3 @@ unsafe extern "C" fn free_sized_slow(block: *mut u8, size: usize, align: usize, 
         _ => misuse::stop("a block was freed with another size or alignment than it has"),
     }
 }
-
-#[cfg(test)]
-mod tests;
