@@ -25,7 +25,7 @@ fn given(block: *mut u8) -> *mut c_void {
 
 /// A block of `size` bytes. One of no bytes is a block of its own too.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub(crate) extern "C" fn malloc(size: usize) -> *mut c_void {
+pub extern "C" fn malloc(size: usize) -> *mut c_void {
     let block = heap().allocate_at_hand(size);
     if block.is_null() { malloc_slow(size) } else { block.cast() }
 }
@@ -43,14 +43,14 @@ extern "C" fn malloc_slow(size: usize) -> *mut c_void {
 ///
 /// 1. `block` is null, or a live block of this family.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub(crate) unsafe extern "C" fn free(block: *mut c_void) {
+pub unsafe extern "C" fn free(block: *mut c_void) {
     // SAFETY: 1. the caller's.
     unsafe { heap().free(block.cast()) }
 }
 
 /// A block of `count` times `size` bytes, all zero.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub(crate) extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
+pub extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
     match count.checked_mul(size) {
         Some(size) => given(heap().allocate_zeroed(size)),
         None => fail(libc::ENOMEM),
@@ -64,7 +64,7 @@ pub(crate) extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
 ///
 /// 1. As [`free`].
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub(crate) unsafe extern "C" fn realloc(block: *mut c_void, size: usize) -> *mut c_void {
+pub unsafe extern "C" fn realloc(block: *mut c_void, size: usize) -> *mut c_void {
     let heap = heap();
     if size == 0 && !block.is_null() {
         // SAFETY: 1. the caller's.
@@ -81,7 +81,7 @@ pub(crate) unsafe extern "C" fn realloc(block: *mut c_void, size: usize) -> *mut
 ///
 /// 1. As [`free`].
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub(crate) unsafe extern "C" fn reallocarray(
+pub unsafe extern "C" fn reallocarray(
     block: *mut c_void,
     count: usize,
     size: usize,
@@ -95,7 +95,7 @@ pub(crate) unsafe extern "C" fn reallocarray(
 
 /// A block at a multiple of `align`, a power of two. The size need not be a multiple of it.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub(crate) extern "C" fn aligned_alloc(align: usize, size: usize) -> *mut c_void {
+pub extern "C" fn aligned_alloc(align: usize, size: usize) -> *mut c_void {
     if !align.is_power_of_two() {
         return fail(libc::EINVAL);
     }
@@ -109,7 +109,7 @@ pub(crate) extern "C" fn aligned_alloc(align: usize, size: usize) -> *mut c_void
 ///
 /// 1. `place` may be written.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub(crate) unsafe extern "C" fn posix_memalign(
+pub unsafe extern "C" fn posix_memalign(
     place: *mut *mut c_void,
     align: usize,
     size: usize,
@@ -128,7 +128,7 @@ pub(crate) unsafe extern "C" fn posix_memalign(
 
 /// A block at a multiple of the least power of two from `align` on.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub(crate) extern "C" fn memalign(align: usize, size: usize) -> *mut c_void {
+pub extern "C" fn memalign(align: usize, size: usize) -> *mut c_void {
     match align.checked_next_power_of_two() {
         Some(align) => given(heap().allocate_aligned(size, align)),
         None => fail(libc::EINVAL),
@@ -143,13 +143,13 @@ fn page() -> usize {
 
 /// A block at the start of a page.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub(crate) extern "C" fn valloc(size: usize) -> *mut c_void {
+pub extern "C" fn valloc(size: usize) -> *mut c_void {
     given(heap().allocate_aligned(size, page()))
 }
 
 /// A block of whole pages.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub(crate) extern "C" fn pvalloc(size: usize) -> *mut c_void {
+pub extern "C" fn pvalloc(size: usize) -> *mut c_void {
     match size.checked_next_multiple_of(page()) {
         Some(size) => given(heap().allocate_aligned(size, page())),
         None => fail(libc::ENOMEM),
@@ -162,7 +162,7 @@ pub(crate) extern "C" fn pvalloc(size: usize) -> *mut c_void {
 ///
 /// 1. As [`free`].
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub(crate) unsafe extern "C" fn malloc_usable_size(block: *mut c_void) -> usize {
+pub unsafe extern "C" fn malloc_usable_size(block: *mut c_void) -> usize {
     // SAFETY: 1. the caller's.
     unsafe { heap().usable_len(block.cast()) }
 }
@@ -173,7 +173,7 @@ pub(crate) unsafe extern "C" fn malloc_usable_size(block: *mut c_void) -> usize 
 ///
 /// 1. As [`free`].
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub(crate) unsafe extern "C" fn free_sized(block: *mut c_void, size: usize) {
+pub unsafe extern "C" fn free_sized(block: *mut c_void, size: usize) {
     // SAFETY: 1. the caller's.
     unsafe { heap().free_sized(block.cast(), size) }
 }
@@ -184,7 +184,7 @@ pub(crate) unsafe extern "C" fn free_sized(block: *mut c_void, size: usize) {
 ///
 /// 1. As [`free`].
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub(crate) unsafe extern "C" fn free_aligned_sized(block: *mut c_void, align: usize, size: usize) {
+pub unsafe extern "C" fn free_aligned_sized(block: *mut c_void, align: usize, size: usize) {
     // SAFETY: 1. the caller's.
     unsafe { heap().free_aligned_sized(block.cast(), size, align) }
 }
@@ -192,7 +192,7 @@ pub(crate) unsafe extern "C" fn free_aligned_sized(block: *mut c_void, align: us
 /// Gives what holds no block back to the system. Answers 1 where something went; `pad` bytes that
 /// glibc would keep are not kept.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub(crate) extern "C" fn malloc_trim(_pad: usize) -> c_int {
+pub extern "C" fn malloc_trim(_pad: usize) -> c_int {
     (heap().purge() != 0).into()
 }
 

@@ -22,7 +22,7 @@ const RUNTIMES: [&CStr; 3] = [c"libstdc++.so.6", c"libc++.so.1", c"libc++abi.so.
 #[cold]
 fn next(name: &CStr, ours: *mut c_void) -> *mut c_void {
     let other = |found: *mut c_void| (!found.is_null() && found != ours).then_some(found);
-    // SAFETY, all: C strings, and handles that `dlopen` answered.
+    // SAFETY: a C string, and handles that the loader knows.
     let all = unsafe {
         [
             libc::dlsym(libc::RTLD_NEXT, name.as_ptr()),
@@ -56,12 +56,14 @@ fn cannot_throw() -> *mut c_void {
 /// out of what is at hand and otherwise, and what they answer where there is neither memory nor a
 /// runtime.
 macro_rules! operators_new {
-    ($($name:ident($($arg:ident: $type:ty),*) = $quick:expr, or $block:expr, else $none:expr;)*) => {$(
+    ($($doc:literal $name:ident($($arg:ident: $type:ty),*) = $quick:expr, or $block:expr, else $none:expr;)*) => {$(
+        #[doc = concat!("`", $doc, "`.\n\n# Safety\n\nNone: any arguments are answered.")]
         #[cfg_attr(not(test), unsafe(no_mangle))]
         #[allow(non_snake_case, reason = "the ABI's names")]
-        pub(crate) unsafe extern "C-unwind" fn $name($($arg: $type),*) -> *mut c_void {
+        pub unsafe extern "C-unwind" fn $name($($arg: $type),*) -> *mut c_void {
             #[cold]
             #[inline(never)]
+            #[allow(unused_variables, reason = "not all forms use all")]
             unsafe extern "C-unwind" fn slow($($arg: $type),*) -> *mut c_void {
                 const NAME: &CStr = match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
                     Ok(name) => name,
@@ -93,33 +95,44 @@ macro_rules! operators_new {
 }
 
 /// An alignment as C++ passes it (`std::align_val_t`).
-type Align = usize;
+pub type Align = usize;
 /// `const std::nothrow_t &`.
-type NoThrow = *const c_void;
+pub type NoThrow = *const c_void;
 
 operators_new! {
-    _Znwm(size: usize) = heap().allocate_at_hand(size), or heap().allocate(size), else cannot_throw();
-    _Znam(size: usize) = heap().allocate_at_hand(size), or heap().allocate(size), else cannot_throw();
+    "operator new(size)"
+    _Znwm(size: usize)
+        = heap().allocate_at_hand(size), or heap().allocate(size), else cannot_throw();
+    "operator new[](size)"
+    _Znam(size: usize)
+        = heap().allocate_at_hand(size), or heap().allocate(size), else cannot_throw();
+    "operator new(size, align)"
     _ZnwmSt11align_val_t(size: usize, align: Align)
         = ptr::null_mut(), or heap().allocate_aligned(size, align), else cannot_throw();
+    "operator new[](size, align)"
     _ZnamSt11align_val_t(size: usize, align: Align)
         = ptr::null_mut(), or heap().allocate_aligned(size, align), else cannot_throw();
+    "operator new(size, std::nothrow)"
     _ZnwmRKSt9nothrow_t(size: usize, tag: NoThrow)
         = heap().allocate_at_hand(size), or heap().allocate(size), else ptr::null_mut();
+    "operator new[](size, std::nothrow)"
     _ZnamRKSt9nothrow_t(size: usize, tag: NoThrow)
         = heap().allocate_at_hand(size), or heap().allocate(size), else ptr::null_mut();
+    "operator new(size, align, std::nothrow)"
     _ZnwmSt11align_val_tRKSt9nothrow_t(size: usize, align: Align, tag: NoThrow)
         = ptr::null_mut(), or heap().allocate_aligned(size, align), else ptr::null_mut();
+    "operator new[](size, align, std::nothrow)"
     _ZnamSt11align_val_tRKSt9nothrow_t(size: usize, align: Align, tag: NoThrow)
         = ptr::null_mut(), or heap().allocate_aligned(size, align), else ptr::null_mut();
 }
 
 /// Defines forms of `operator delete`.
 macro_rules! operators_delete {
-    ($($name:ident($block:ident $(, $arg:ident: $type:ty)*) = $free:expr;)*) => {$(
+    ($($doc:literal $name:ident($block:ident $(, $arg:ident: $type:ty)*) = $free:expr;)*) => {$(
+        #[doc = concat!("`", $doc, "`.\n\n# Safety\n\n1. As [`free`].")]
         #[cfg_attr(not(test), unsafe(no_mangle))]
         #[allow(non_snake_case, reason = "the ABI's names")]
-        pub(crate) unsafe extern "C" fn $name($block: *mut c_void $(, $arg: $type)*) {
+        pub unsafe extern "C" fn $name($block: *mut c_void $(, $arg: $type)*) {
             // SAFETY: 1. null, or a live block: the obligation of who calls this operator.
             unsafe { $free }
         }
@@ -127,16 +140,28 @@ macro_rules! operators_delete {
 }
 
 operators_delete! {
+    "operator delete(block)"
     _ZdlPv(block) = free(block);
-    _ZdaPv(block) = free(block);
+    "operator delete(block, size)"
     _ZdlPvm(block, size: usize) = free_sized(block, size);
-    _ZdaPvm(block, size: usize) = free_sized(block, size);
+    "operator delete(block, align)"
     _ZdlPvSt11align_val_t(block, _align: Align) = free(block);
-    _ZdaPvSt11align_val_t(block, _align: Align) = free(block);
+    "operator delete(block, size, align)"
     _ZdlPvmSt11align_val_t(block, size: usize, align: Align) = free_aligned_sized(block, align, size);
-    _ZdaPvmSt11align_val_t(block, size: usize, align: Align) = free_aligned_sized(block, align, size);
+    "operator delete(block, std::nothrow)"
     _ZdlPvRKSt9nothrow_t(block, _tag: NoThrow) = free(block);
-    _ZdaPvRKSt9nothrow_t(block, _tag: NoThrow) = free(block);
+    "operator delete(block, align, std::nothrow)"
     _ZdlPvSt11align_val_tRKSt9nothrow_t(block, _align: Align, _tag: NoThrow) = free(block);
+    "operator delete[](block)"
+    _ZdaPv(block) = free(block);
+    "operator delete[](block, size)"
+    _ZdaPvm(block, size: usize) = free_sized(block, size);
+    "operator delete[](block, align)"
+    _ZdaPvSt11align_val_t(block, _align: Align) = free(block);
+    "operator delete[](block, size, align)"
+    _ZdaPvmSt11align_val_t(block, size: usize, align: Align) = free_aligned_sized(block, align, size);
+    "operator delete[](block, std::nothrow)"
+    _ZdaPvRKSt9nothrow_t(block, _tag: NoThrow) = free(block);
+    "operator delete[](block, align, std::nothrow)"
     _ZdaPvSt11align_val_tRKSt9nothrow_t(block, _align: Align, _tag: NoThrow) = free(block);
 }

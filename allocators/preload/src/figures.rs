@@ -31,13 +31,13 @@ fn of(stats: Stats) -> libc::mallinfo2 {
 
 /// The heap's figures. Those that have no counterpart here are zero.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub(crate) extern "C" fn mallinfo2() -> libc::mallinfo2 {
+pub extern "C" fn mallinfo2() -> libc::mallinfo2 {
     of(SegregatedAlloc::new().stats())
 }
 
 /// [`mallinfo2`] in 32 bits: what is more says so by the largest number.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub(crate) extern "C" fn mallinfo() -> libc::mallinfo {
+pub extern "C" fn mallinfo() -> libc::mallinfo {
     let all = mallinfo2();
     let short = |figure: usize| c_int::try_from(figure).unwrap_or(c_int::MAX);
     libc::mallinfo {

@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![cfg(target_os = "linux")]
 
-mod c_family;
-mod cxx;
-mod figures;
+pub mod c_family;
+pub mod cxx;
+pub mod figures;
 mod settings;
 mod thread;
