@@ -5,8 +5,8 @@
 //! programs ROUNDS RUNS.jsonl LIBRARY... -- NAME SCRIPT...
 //! ```
 //!
-//! Runs each script ROUNDS times with each library preloaded (`-` is none), all in turns and each round
-//! in another order. Writes a line of JSON for each run, and prints medians and geometric means.
+//! Runs each script ROUNDS times with each library preloaded (`-` is none; `NAME=VALUE,FILE` with a
+//! variable), all in turns and each round in another order. Writes a line of JSON for each run, and prints medians and geometric means.
 //!
 //! It is a program of its own because it must be small: what `wait4` calls the peak of a child is at
 //! least what its parent had when it started it.
@@ -55,9 +55,11 @@ mod run {
     pub(crate) fn once(library: &str, script: &str) -> Run {
         let mut child = Command::new("/bin/bash");
         child.args([script, "run"]).stdin(Stdio::null()).stdout(Stdio::null());
-        if library != "-" {
-            child.env("LD_PRELOAD", library);
+        let mut words = library.split(',').rev();
+        if let Some(file) = words.next().filter(|file| *file != "-") {
+            child.env("LD_PRELOAD", file);
         }
+        child.envs(words.filter_map(|word| word.split_once('=')));
         // A process group of its own keeps signals of the terminal apart.
         child.process_group(0);
         let start = Instant::now();
@@ -124,6 +126,7 @@ mod report {
         pub(crate) fn print(&self, libraries: &[String], programs: &[&str]) {
             let short = |library: &String| match library.rsplit('/').next() {
                 Some("-") | None => "glibc".to_owned(),
+                Some(file) if library.contains('=') => format!("{file}, set"),
                 Some(file) => file.split(".so").next().unwrap_or(file).to_owned(),
             };
             for (measure, runs) in MEASURES.iter().zip(&self.0) {
