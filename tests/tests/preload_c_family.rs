@@ -195,21 +195,21 @@ preloaded! {
         unsafe {
             for size in (0..300).chain([1000, 4097, 40_000, 1 << 20, 3 << 20]) {
                 let plain = libc::malloc(size);
-                assert!(plain.addr() % if size > 8 { 16 } else { 8 } == 0, "malloc({size})");
+                assert!(plain.addr().is_multiple_of(if size > 8 { 16 } else { 8 }), "malloc({size})");
                 libc::free(plain);
                 for align in (0..23).map(|log| 1_usize << log) {
                     let block = libc::aligned_alloc(align, size);
-                    assert!(!block.is_null() && block.addr() % align == 0, "{align}, {size}");
+                    assert!(!block.is_null() && block.addr().is_multiple_of(align), "{align}, {size}");
                     fill(block, size, 1);
                     assert!(libc::malloc_usable_size(block) >= size);
                     libc::free(block);
                     let block = libc::memalign(align, size);
-                    assert!(!block.is_null() && block.addr() % align == 0);
+                    assert!(!block.is_null() && block.addr().is_multiple_of(align));
                     libc::free(block);
                     let mut place = ptr::null_mut();
                     let status = libc::posix_memalign(&mut place, align, size);
                     assert_eq!(status, if align < 8 { libc::EINVAL } else { 0 });
-                    assert!(place.addr() % align == 0);
+                    assert!(place.addr().is_multiple_of(align));
                     libc::free(place);
                 }
             }
@@ -222,14 +222,14 @@ preloaded! {
             }
             // glibc's memalign takes the next power of two.
             let block = libc::memalign(24, 64);
-            assert!(block.addr() % 32 == 0 && !block.is_null());
+            assert!(block.addr().is_multiple_of(32) && !block.is_null());
             libc::free(block);
             refused(libc::EINVAL, || libc::memalign(usize::MAX, 64));
             let valloc: unsafe extern "C" fn(usize) -> *mut c_void = function(c"valloc");
             let pvalloc: unsafe extern "C" fn(usize) -> *mut c_void = function(c"pvalloc");
             for size in [0, 1, 4096, 4097] {
                 for block in [valloc(size), pvalloc(size)] {
-                    assert!(!block.is_null() && block.addr() % 4096 == 0);
+                    assert!(!block.is_null() && block.addr().is_multiple_of(4096));
                     libc::free(block);
                 }
             }
@@ -250,7 +250,7 @@ preloaded! {
                     fill(block, from, 9);
                     let block = libc::realloc(block, to);
                     assert!(!block.is_null() && is_all(block, from.min(to), 9), "{from} to {to}");
-                    assert!(block.addr() % if to > 8 { 16 } else { 8 } == 0);
+                    assert!(block.addr().is_multiple_of(if to > 8 { 16 } else { 8 }));
                     fill(block, to, 3);
                     libc::free(block);
                 }
@@ -390,7 +390,7 @@ preloaded! {
                     ] {
                         let new: NewAligned = function(new);
                         let block = new(size, align);
-                        assert!(block.addr() % align == 0);
+                        assert!(block.addr().is_multiple_of(align));
                         function::<Sized>(delete)(block, align);
                         function::<AlignedSized>(sized)(new(size, align), size, align);
                     }

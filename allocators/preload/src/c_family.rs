@@ -195,6 +195,3 @@ pub unsafe extern "C" fn free_aligned_sized(block: *mut c_void, align: usize, si
 pub extern "C" fn malloc_trim(_pad: usize) -> c_int {
     (heap().purge() != 0).into()
 }
-
-#[cfg(test)]
-mod tests;
