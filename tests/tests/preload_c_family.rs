@@ -549,11 +549,6 @@ stopped! {
         unsafe { libc::realloc(libc::malloc(500_000).wrapping_byte_add(8192), 50) };
     }
 
-    fn a_question_about_the_inside_of_a_block_is_stopped() says "where a block begins" {
-        // SAFETY: as above.
-        unsafe { libc::malloc_usable_size(libc::malloc(100).wrapping_byte_add(16)) };
-    }
-
     fn a_wrong_size_is_stopped() says "another size" {
         // SAFETY: as above.
         unsafe { function::<Sized>(c"free_sized")(libc::malloc(100), 200) };

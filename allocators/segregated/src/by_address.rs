@@ -32,8 +32,8 @@
 //!
 //! What is seen ends the process with a message. At once: an address that is not of this heap; a block
 //! freed twice in a row; a large block freed twice, or from inside; a size that does not fit; a block
-//! resized that begins elsewhere or was one of the last few freed. When the thread's stock is
-//! flushed: other double frees of small blocks, and addresses inside them. A fault ends the process
+//! moved to another size that begins elsewhere or was one of the last few freed. When the thread's
+//! stock is flushed: other double frees of small blocks, and addresses inside them. A fault ends the process
 //! instead where an address points into memory that the heap reserved and never used.
 
 use core::alloc::Layout;
@@ -45,7 +45,7 @@ use crate::class::{self, CLASSES, FRAME};
 use crate::large::{self, RUN_MAX};
 use crate::process::HEAP;
 use crate::region::Use;
-use crate::span::PLACE_BITS;
+use crate::span::{PLACE_BITS, SpanId};
 use crate::stocks::{self, Stocks};
 
 pub use crate::stocks::{NOTHING, Nothing};
@@ -111,7 +111,7 @@ pub struct ByAddress<'a>(&'a Stocks);
 
 /// What an address was found to be.
 enum Found {
-    Block { class: usize },
+    Block { class: usize, span: SpanId },
     Run { frames: usize },
     Chunk { len: usize },
 }
@@ -154,8 +154,13 @@ impl<'a> ByAddress<'a> {
 
     /// [`allocate`](Self::allocate), with all `size` bytes zero.
     pub fn allocate_zeroed(self, size: usize) -> *mut u8 {
-        let Some(layout) = layout_of(size, 1) else { return ptr::null_mut() };
-        let (block, zero) = take(self.0, layout);
+        let at_hand = self.allocate_at_hand(size);
+        let (block, zero) = if at_hand.is_null() {
+            let Some(layout) = layout_of(size, 1) else { return ptr::null_mut() };
+            take(self.0, layout)
+        } else {
+            (at_hand, false)
+        };
         if !zero && !block.is_null() {
             // SAFETY: a block holds its layout.
             unsafe { block.write_bytes(0, size) };
@@ -218,16 +223,12 @@ impl<'a> ByAddress<'a> {
     /// # Safety
     ///
     /// 1. As [`free`](Self::free).
+    #[inline]
     pub unsafe fn usable_len(self, block: *mut u8) -> usize {
-        let Some(at) = NonNull::new(block) else { return 0 };
-        match find(at) {
-            Found::Block { class } => {
-                stop_unless_begins(at, class);
-                class::cut(class).block_len()
-            }
-            Found::Run { frames } => frames * FRAME,
-            Found::Chunk { len } => len,
+        if let Some(class) = quick_class(block.addr()) {
+            return class::cut(class).block_len();
         }
+        NonNull::new(block).map_or(0, |at| find(at).layout().size())
     }
 
     /// A block of `size` bytes with the contents of `block` as far as both reach, which is gone then;
@@ -237,44 +238,16 @@ impl<'a> ByAddress<'a> {
     /// # Safety
     ///
     /// 1. As [`free`](Self::free).
+    #[inline]
     pub unsafe fn reallocate(self, block: *mut u8, size: usize) -> *mut u8 {
-        let Some(at) = NonNull::new(block) else { return self.allocate(size) };
-        let Some(layout) = layout_of(size, 1) else { return ptr::null_mut() };
-        let new_class = class::class_of(layout);
-        let old_len = match find(at) {
-            Found::Block { class } => {
-                stop_unless_begins(at, class);
-                if stocks::was_just_put(self.0, class, block) {
-                    misuse::stop("a block was resized that had been freed");
-                }
-                if new_class.is_some_and(|new| new.index() == class) {
-                    return block;
-                }
-                class::cut(class).block_len()
-            }
-            found @ (Found::Run { .. } | Found::Chunk { .. }) => {
-                let old = found.layout();
-                if new_class.is_none()
-                    && let Ok(new) = Layout::from_size_align(size, old.align())
-                {
-                    // SAFETY: 1. the caller's, by the layout that the tables have. 2. above.
-                    let resized = unsafe { stocks::resize_large_in(self.0, at, old, new) };
-                    if let Some(block) = resized {
-                        return block.as_ptr();
-                    }
-                }
-                old.size()
-            }
-        };
-        let (to, _) = take(self.0, layout);
-        if !to.is_null() {
-            // SAFETY: two blocks, of so many bytes each. 1. the caller's.
-            unsafe {
-                to.copy_from_nonoverlapping(block, old_len.min(size));
-                self.free(block);
+        if size <= LOOKED_UP && !cfg!(feature = "checked") {
+            let class = usize::from(SMALL[(size + 7) >> 3]);
+            if quick_class(block.addr()) == Some(class) && self.0.newest(class) != block {
+                return block;
             }
         }
-        to
+        // SAFETY: 1. the caller's.
+        unsafe { reallocate_slow(block, size, self.0) }
     }
 
     /// Gives the thread's stocks, those that ended threads left, and all pages without a live block
@@ -290,7 +263,7 @@ impl Found {
     /// A layout that a large block has: as the tables know it, not as it was asked for.
     fn layout(&self) -> Layout {
         let (len, align) = match *self {
-            Self::Block { class } => (class::cut(class).block_len(), 1),
+            Self::Block { class, .. } => (class::cut(class).block_len(), 1),
             Self::Run { frames } => (frames * FRAME, 1),
             // One that is short has pages of its own for its alignment.
             Self::Chunk { len } => (len, if len <= RUN_MAX { 2 * RUN_MAX } else { 1 }),
@@ -319,7 +292,10 @@ fn find(block: NonNull<u8>) -> Found {
     };
     // SAFETY: as in `quick_class`.
     match unsafe { HEAP.territories.get(number).tenant(frame) }.get() {
-        Use::Span { class, .. } => Found::Block { class: class.into() },
+        Use::Span { class, place } => {
+            let span = (number as SpanId) << PLACE_BITS | place;
+            Found::Block { class: class.into(), span }
+        }
         Use::Run { frames } if address.is_multiple_of(FRAME) => {
             Found::Run { frames: frames as usize }
         }
@@ -327,24 +303,13 @@ fn find(block: NonNull<u8>) -> Found {
     }
 }
 
-/// Stops the process where no block of a span begins at an address, or the one there is free.
-fn stop_unless_begins(block: NonNull<u8>, class: usize) {
-    let address = block.addr().get();
-    let begins = HEAP.territories.locate(address).is_some_and(|(number, frame)| {
-        // SAFETY: as in `quick_class`.
-        let place = unsafe { HEAP.territories.get(number).tenant(frame) }.span_of(class);
-        place.is_some_and(|place| {
-            let span = HEAP.territories.span((number as u32) << PLACE_BITS | place);
-            // SAFETY: a span with a live block, as was said, whose base does not change; only this
-            // field is read.
-            let base = unsafe { (*span.as_ptr()).base };
-            let offset = address.wrapping_sub(base.addr().get());
-            class::cut(class).number_of(offset).is_some()
-        })
-    });
-    if !begins {
-        misuse::stop("an address was resized or asked about that is not where a block begins");
-    }
+/// Whether a block of a span begins at an address.
+fn begins(block: NonNull<u8>, class: usize, span: SpanId) -> bool {
+    // SAFETY: a span with a live block, as was said, whose base does not change; only this field is
+    // read.
+    let base = unsafe { (*HEAP.territories.span(span).as_ptr()).base };
+    let offset = block.addr().get().wrapping_sub(base.addr().get());
+    class::cut(class).number_of(offset).is_some()
 }
 
 /// A block for a layout, and whether it is known to be zero.
@@ -371,10 +336,10 @@ fn take(stocks: &Stocks, layout: Layout) -> (*mut u8, bool) {
 unsafe extern "C" fn free_slow(block: *mut u8, stocks: &Stocks) {
     let Some(at) = NonNull::new(block) else { return };
     match find(at) {
-        Found::Block { class } if cfg!(feature = "checked") => {
+        Found::Block { class, .. } if cfg!(feature = "checked") => {
             HEAP.flush(class, &[block]);
         }
-        Found::Block { class } => {
+        Found::Block { class, .. } => {
             if stocks.newest(class) == block {
                 misuse::stop("a block was freed twice");
             }
@@ -406,7 +371,7 @@ unsafe extern "C" fn free_sized_slow(block: *mut u8, size: usize, align: usize, 
     let layout = layout_of(size, align);
     match (find(at), layout, layout.and_then(class::class_of)) {
         // SAFETY: 1. the caller's.
-        (Found::Block { class }, _, Some(said)) if class == said.index() => unsafe {
+        (Found::Block { class, .. }, _, Some(said)) if class == said.index() => unsafe {
             free_slow(block, stocks);
         },
         (Found::Run { .. } | Found::Chunk { .. }, Some(layout), None) => {
@@ -415,4 +380,51 @@ unsafe extern "C" fn free_sized_slow(block: *mut u8, size: usize, align: usize, 
         }
         _ => misuse::stop("a block was freed with another size or alignment than it has"),
     }
+}
+
+/// What [`ByAddress::reallocate`] does where the block's class is not that of the size.
+///
+/// # Safety
+///
+/// 1. `block` is null, or a live block of the process heap.
+#[inline(never)]
+unsafe extern "C" fn reallocate_slow(block: *mut u8, size: usize, stocks: &Stocks) -> *mut u8 {
+    let heap = ByAddress(stocks);
+    let Some(at) = NonNull::new(block) else { return heap.allocate(size) };
+    let found = find(at);
+    let old = found.layout();
+    if let Found::Block { class, span } = found {
+        if stocks::was_just_put(stocks, class, block) {
+            misuse::stop("a block was resized that had been freed");
+        }
+        if !begins(at, class, span) {
+            misuse::stop("an address was resized that is not where a block begins");
+        }
+    }
+    let mut to = heap.allocate_at_hand(size);
+    if to.is_null() {
+        let Some(layout) = layout_of(size, 1) else { return ptr::null_mut() };
+        let new_class = class::class_of(layout);
+        if let Found::Block { class, .. } = found {
+            if new_class.is_some_and(|new| new.index() == class) {
+                return block;
+            }
+        } else if new_class.is_none()
+            && let Ok(new) = Layout::from_size_align(size, old.align())
+        {
+            // SAFETY: 1. the caller's, by the layout that the tables have. 2. above.
+            if let Some(block) = unsafe { stocks::resize_large_in(stocks, at, old, new) } {
+                return block.as_ptr();
+            }
+        }
+        to = take(stocks, layout).0;
+    }
+    if !to.is_null() {
+        // SAFETY: two blocks, of so many bytes each. 1. the caller's.
+        unsafe {
+            to.copy_from_nonoverlapping(block, old.size().min(size));
+            heap.free(block);
+        }
+    }
+    to
 }

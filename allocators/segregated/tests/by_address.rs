@@ -201,7 +201,7 @@ fn sized(heap: ByAddress<'_>, size: usize, said: usize) {
 
 fn resized(heap: ByAddress<'_>, block: *mut u8) {
     // SAFETY: as in `free`.
-    unsafe { heap.reallocate(block, 40) };
+    unsafe { heap.reallocate(block, 100) };
 }
 
 fn resized_after_free(heap: ByAddress<'_>, size: usize) {
