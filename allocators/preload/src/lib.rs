@@ -4,7 +4,7 @@
 pub mod c_family;
 pub mod cxx;
 pub mod figures;
-#[cfg(all(target_arch = "x86_64", target_env = "gnu", not(test)))]
+#[cfg(all(target_arch = "x86_64", target_env = "gnu", not(any(test, debug_assertions))))]
 mod no_unwinder;
 mod settings;
 mod thread;

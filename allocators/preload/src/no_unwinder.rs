@@ -6,8 +6,9 @@
 //! refused, which the standard library answers by a message and an abort; a backtrace is empty; and the
 //! rest is asked only while something is raised.
 //!
-//! Exceptions of C++ that pass through `operator new` are their own unwinder's, and no frame here asks it
-//! for anything: none has to clean up.
+//! Exceptions of C++ that pass through `operator new` are their own unwinder's. It asks the library of a
+//! frame only where that has something to clean up, and none here has: in optimised builds, which is why
+//! others link the real one. A test throws through the library that it built.
 
 use core::arch::global_asm;
 
