@@ -73,6 +73,7 @@ impl Mappings {
     }
 
     /// Bytes of the chunk at `base`.
+    #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
     pub(crate) fn len_of(&self, base: NonNull<u8>) -> Option<usize> {
         let mut at = self.chains[Self::chain(base)];
         while let Some(entry) = at {
