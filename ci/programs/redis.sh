@@ -7,8 +7,8 @@ fi
 lib=${LD_PRELOAD:-}
 unset LD_PRELOAD
 # Debian's server is linked with jemalloc: where nothing is preloaded, that is what glibc stands before.
-LD_PRELOAD=${lib:-libc.so.6} redis-server --port 0 --unixsocket "$PWD/redis.sock" --save '' --appendonly no \
-  --daemonize no --logfile "$PWD/redis.log" &
+LD_PRELOAD=${lib:-libc.so.6} redis-server --port 0 --unixsocket redis.sock --save '' --appendonly no \
+  --daemonize no --logfile redis.log &
 server=$!
 until redis-cli -s redis.sock ping >/dev/null 2>&1; do sleep 0.01; done
 redis-benchmark -s redis.sock -q -n 60000 -r 30000 -d 100 -P 16 -c 20 -t set,get,lpush,lpop,sadd,zadd >/dev/null
