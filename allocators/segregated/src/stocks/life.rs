@@ -27,7 +27,7 @@ pub(super) struct State {
     /// How often the exit hook ran: a thread that allocates in the last rounds of destructors gets
     /// no stocks any more, for nobody would take them back.
     exits: Cell<u8>,
-    /// Whether [`pin`] is called before the exit hook is armed.
+    /// Whether the library that this code is in may be unloaded, and so is [pinned](pin).
     pins: bool,
     #[cfg(feature = "stats")]
     requested: strata_core::sync::unexplored::AtomicUsize,
@@ -106,9 +106,7 @@ pub(super) fn thread(stocks: &Stocks) -> Option<&mut Thread> {
 fn arm(stocks: &Stocks) {
     let state = &stocks.state;
     state.phase.set(Phase::Arming);
-    if state.pins {
-        pin();
-    }
+    pin(state.pins);
     let Some(at) = REGISTRY.with(take_left).or_else(new_thread) else {
         state.phase.set(Phase::Fresh);
         return;
@@ -213,14 +211,17 @@ unsafe fn drop_left(at: NonNull<Thread>) {
     unsafe { give_scrap(at.cast(), size_of::<Thread>()) };
 }
 
-/// Keeps the library that this code is in loaded, for the hook calls into it, and so do forks, which are
-/// watched from here on.
-pub(crate) fn pin() {
+/// Done once a process, before anything of the system's may call into this code: it keeps the library
+/// that the code is in loaded, unless whoever made the stocks promised that (`pins`), and has forks
+/// watched.
+pub(crate) fn pin(pins: bool) {
     static PINNED: AtomicUsize = AtomicUsize::new(0);
     // Relaxed, both: it only decides who does it.
     if PINNED.load(Ordering::Relaxed) == 0 && PINNED.swap(1, Ordering::Relaxed) == 0 {
-        // SAFETY: the object that this code is in stays loaded during the call.
-        unsafe { library::pin_self((&raw const HOOK).cast()) };
+        if pins {
+            // SAFETY: the object that this code is in stays loaded during the call.
+            unsafe { library::pin_self((&raw const HOOK).cast()) };
+        }
         fork::watch();
     }
 }
