@@ -316,7 +316,11 @@ fn begins(block: NonNull<u8>, class: usize, span: SpanId) -> bool {
 #[inline]
 fn take(stocks: &Stocks, layout: Layout) -> (*mut u8, bool) {
     match class::class_of(layout) {
-        Some(class) if cfg!(feature = "checked") => (HEAP.take_one(class.index()), false),
+        Some(class) if cfg!(feature = "checked") => {
+            // Whoever made the stocks keeps the library loaded.
+            stocks::pin(false);
+            (HEAP.take_one(class.index()), false)
+        }
         Some(class) => {
             let class = class.index();
             let slow = || stocks::take_slow_in(stocks, class);

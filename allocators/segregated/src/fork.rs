@@ -12,13 +12,13 @@
 use strata_core::lock::RawLock;
 use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicUsize;
-use strata_os::FutexLock;
 use strata_os::fork::{AtFork, at_fork};
+use strata_os::{FutexLock, thread};
 
 use crate::process::HEAP;
 use crate::stocks;
 
-/// The thread that holds all locks for a fork, by an address of its own; zero if none does.
+/// The thread that holds all locks for a fork, by its number; zero if none does.
 ///
 /// Relaxed, all: a thread finds itself here only where it wrote itself, and anything else means that
 /// it is another one.
@@ -38,7 +38,7 @@ impl ForkLock {
 #[inline]
 fn forks() -> bool {
     let forker = FORKER.load(Ordering::Relaxed);
-    forker != 0 && forker == stocks::this_thread()
+    forker != 0 && forker == thread::id()
 }
 
 // SAFETY: 1. the lock inside, but for the thread that holds it already, which comes and goes inside of
@@ -88,7 +88,7 @@ pub(crate) fn watch() {
 unsafe extern "C" fn prepare() {
     stocks::hold();
     HEAP.hold();
-    FORKER.store(stocks::this_thread(), Ordering::Relaxed);
+    FORKER.store(thread::id(), Ordering::Relaxed);
     stocks::note_others();
 }
 

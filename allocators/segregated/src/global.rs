@@ -169,7 +169,7 @@ mod process_face {
     #[inline(always)]
     fn take(class: usize) -> *mut u8 {
         if cfg!(feature = "checked") {
-            stocks::pin();
+            stocks::pin(true);
             return HEAP.take_one(class);
         }
         stocks::take(class)

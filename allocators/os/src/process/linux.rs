@@ -37,6 +37,12 @@ pub(crate) unsafe fn at_fork(
     unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) == 0 }
 }
 
+/// The thread's handle, which is an address.
+pub(crate) fn thread_id() -> usize {
+    // SAFETY: always right.
+    unsafe { libc::pthread_self() as usize }
+}
+
 pub(crate) fn coarse_millis() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: a valid place. Where the clock is unknown it stays zero.

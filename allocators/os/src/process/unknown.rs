@@ -25,6 +25,10 @@ pub(crate) unsafe fn at_fork(
     false
 }
 
+pub(crate) fn thread_id() -> usize {
+    1
+}
+
 pub(crate) fn coarse_millis() -> u64 {
     0
 }

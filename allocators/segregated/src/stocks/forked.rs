@@ -3,11 +3,12 @@
 use core::ptr;
 
 use strata_core::sync::Ordering;
+use strata_os::thread;
 
 use super::life::{REGISTRY, Registry, THREADS};
+use super::passed;
 use super::peak::ALL;
 use super::thread::Thread;
-use super::{passed, this_thread};
 
 /// Takes the locks of the registry and of what is passed on.
 pub(crate) fn hold() {
@@ -37,7 +38,7 @@ pub(crate) unsafe fn let_go() {
 /// In the child of a fork: stocks of other threads are lost. Answers the bytes in this thread's run
 /// slot, or `None` where no other thread had stocks.
 pub(crate) fn forget_others() -> Option<usize> {
-    let me = this_thread();
+    let me = thread::id();
     REGISTRY.with(|registry| {
         let (mut at, mut kept) = (registry.threads, ptr::null_mut::<Thread>());
         let (mut slots, mut mine, mut others) = (0, 0, 0);

@@ -14,7 +14,7 @@ use strata_os::thread::ExitHook;
 use super::STOCKS;
 use super::peak::ALL;
 use super::thread::{Cold, Thread, give_scrap, take_scrap};
-use super::{Stocks, adapt, nothing, passed, this_thread};
+use super::{Stocks, adapt, nothing, passed};
 use crate::class::CLASSES;
 use crate::fork::{self, ForkLock};
 use crate::process::HEAP;
@@ -122,7 +122,7 @@ fn arm(stocks: &Stocks) {
     // SAFETY: ours alone until it is in the registry.
     let thread = unsafe { &mut *at.as_ptr() };
     thread.stocks = stocks;
-    thread.owner = this_thread();
+    thread.owner = strata_os::thread::id();
     for class in (0..CLASSES).filter(|class| !thread.cold[*class].base.is_null()) {
         thread.set(class, thread.left[class].into());
     }
@@ -342,7 +342,7 @@ pub(crate) mod requested {
     //! Requested bytes: each thread counts its own, and frees of others' blocks make its count wrap
     //! below zero; only the sum means something.
 
-    use super::{REGISTRY, REQUESTED, Registry, STOCKS, Thread, this_thread};
+    use super::{REGISTRY, REQUESTED, Registry, STOCKS, Thread};
     use strata_core::sync::Ordering;
     use strata_core::sync::unexplored::AtomicUsize;
 
@@ -396,7 +396,7 @@ pub(crate) mod requested {
 
     /// Before a fork: notes what the child can no longer ask for. The forking thread holds the lock.
     pub(in crate::stocks) fn note_others() {
-        let me = this_thread();
+        let me = strata_os::thread::id();
         let total = REGISTRY.with(|registry| counted(registry, |thread| thread.owner != me));
         // Relaxed: read by this thread, in the child.
         OTHERS.store(total, Ordering::Relaxed);

@@ -97,17 +97,11 @@ std::thread_local! {
     static STOCKS: Stocks = const { Stocks::new(true) };
 }
 
-/// A number that no other thread has while this one lives: an address of its own.
-#[inline]
-pub(crate) fn this_thread() -> usize {
-    STOCKS.with(|stocks| ptr::from_ref(stocks).addr())
-}
-
 /// A number that this thread has in common with few others.
 pub(crate) fn number() -> usize {
-    // By the golden ratio: threads' words lie whole stacks apart.
+    // By the golden ratio: what threads are known by lies whole stacks apart.
     const SPREADS: usize = 0x9E37_79B9_7F4A_7C15_u64 as usize;
-    this_thread().wrapping_mul(SPREADS) >> (usize::BITS / 2)
+    strata_os::thread::id().wrapping_mul(SPREADS) >> (usize::BITS / 2)
 }
 
 /// A block of `class`, null where the system has no more.

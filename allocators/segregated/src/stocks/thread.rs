@@ -48,7 +48,7 @@ impl Cold {
 #[repr(C)]
 pub(super) struct Thread {
     pub(super) stocks: *const Stocks,
-    /// What [`this_thread`](super::this_thread) says of the thread that has them.
+    /// The number of the thread that has them.
     pub(super) owner: usize,
     /// Neighbours in the registry.
     pub(super) next: *mut Self,
