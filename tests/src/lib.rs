@@ -3,6 +3,8 @@
 
 pub mod layering;
 pub mod oracle;
+#[cfg(target_os = "linux")]
+pub mod preload;
 pub mod source;
 
 use std::path::Path;

@@ -180,6 +180,23 @@ impl<T, L: RawLock> Guarded<T, L> {
         unsafe { self.finish(work) }
     }
 
+    /// Takes the lock for longer than a call: around a `fork`, say, whose child must find the value
+    /// whole. Whoever asks for the value meanwhile waits.
+    pub fn hold(&self) {
+        self.lock.lock();
+    }
+
+    /// Opens what [`hold`](Self::hold) took.
+    ///
+    /// # Safety
+    ///
+    /// 1. The caller's thread holds it by `hold`, or is the one thread of a child of the process whose
+    ///    thread did.
+    pub unsafe fn let_go(&self) {
+        // SAFETY: 1. held.
+        unsafe { self.lock.unlock() };
+    }
+
     /// Works and unlocks.
     ///
     /// # Safety

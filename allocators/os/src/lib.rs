@@ -8,6 +8,7 @@ pub mod clock;
 mod error;
 #[cfg(feature = "memmap2")]
 mod file;
+pub mod fork;
 pub mod library;
 pub mod limits;
 mod lock;

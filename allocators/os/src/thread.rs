@@ -1,4 +1,4 @@
-//! The end of a thread.
+//! Which thread this is, and the end of a thread.
 
 use core::ffi::c_void;
 use core::ptr::{self, NonNull};
@@ -6,6 +6,22 @@ use core::ptr::{self, NonNull};
 use strata_core::sync::{AtomicU32, Ordering};
 
 use crate::process;
+
+/// A number that the calling thread has, and no other one while it lives; never zero. O(1), and safe in a
+/// child of a `fork`, whose thread has the number of the one that forked.
+///
+/// On a system that this crate does not know all threads have one number.
+///
+/// ```
+/// let mine = strata_os::thread::id();
+/// assert_eq!(mine, strata_os::thread::id());
+/// let other = std::thread::spawn(strata_os::thread::id).join().unwrap();
+/// assert_eq!(other != mine, cfg!(target_os = "linux"));
+/// ```
+#[inline]
+pub fn id() -> usize {
+    process::thread_id()
+}
 
 /// A function that runs at the end of every thread that asked for it.
 ///

@@ -204,7 +204,7 @@ impl Tables<'_> {
     }
 
     /// Takes what is free in one row of `huge`, at most `max` frames: the row and the bits. With
-    /// `hold` it tells others that a stock works here. Lock-free.
+    /// `hold` it tells others that a stock works here, until it takes the last frames. Lock-free.
     pub(crate) fn grab(
         &self,
         huge: usize,
@@ -212,11 +212,14 @@ impl Tables<'_> {
         hold: bool,
         journal: &impl Journal,
     ) -> Option<(usize, u64)> {
-        if self.entry(huge).is_closed() {
+        let capacity = self.capacity();
+        let entry = self.entry(huge);
+        if entry.is_closed() {
             self.in_rows(huge, NOTHING, journal);
+        } else if entry.used() >= capacity {
+            return None;
         }
         let first = self.geometry.first_row(huge);
-        let capacity = self.capacity();
         for (i, row) in self.rows_of(huge).iter().enumerate() {
             // Relaxed: a look at what to promise.
             let free = ROW - u64::from(row.load(Ordering::Relaxed).count_ones());
@@ -228,7 +231,7 @@ impl Tables<'_> {
             let charged = self.update(huge, Ordering::Acquire, |entry| {
                 promised = free.min(max).min(capacity.saturating_sub(entry.used()));
                 let entry = if promised == 0 { None } else { entry.charge(promised, capacity) };
-                entry.map(|entry| if hold { entry.held() } else { entry })
+                entry.map(|entry| if hold { entry.held_until(capacity) } else { entry })
             });
             if charged.is_err() {
                 return None;

@@ -45,8 +45,6 @@ pub enum Broken {
     Rows(FrameId),
     /// Somebody is at work on the huge frame that begins here, or stopped there.
     Unfinished(FrameId),
-    /// The tree that begins here does not count its huge frames.
-    Tree(FrameId),
     /// This frame lies in a stock, and is free too, or lies in another stock.
     Stock(FrameId),
 }
@@ -57,7 +55,6 @@ impl fmt::Display for Broken {
             Self::Used(frame) => (frame, "its huge frame does not count its bits"),
             Self::Rows(frame) => (frame, "its huge frame is whole and has clear bits"),
             Self::Unfinished(frame) => (frame, "work on its huge frame was not finished"),
-            Self::Tree(frame) => (frame, "its tree does not count its huge frames"),
             Self::Stock(frame) => (frame, "it is in a stock and elsewhere"),
         };
         write!(f, "frame {}: {what}", frame.0)
@@ -129,15 +126,15 @@ impl PageFrames<'_> {
     pub fn validate(&self) -> Result<Checked, Broken> {
         let tables = &self.tables;
         let mut used = 0;
-        for tree in 0..tables.trees.len() {
-            used += tables.validate_tree(tree)?;
+        for huge in 0..tables.huge {
+            used += tables.validate_huge(huge)?.used();
         }
         let stocked = tables.validate_stocks()?;
         let beyond = tables.huge as u64 * tables.capacity() - tables.frames;
         let taken = used - beyond - stocked;
         let misplaced = |huge: &usize| !tables.entry(*huge).is_held() && !tables.is_indexed(*huge);
         let misplaced = (0..tables.huge).filter(misplaced).count()
-            + (0..tables.trees.len()).filter(|tree| !tables.is_summed_up(*tree)).count();
+            + (0..tables.trees).filter(|tree| !tables.is_summed_up(*tree)).count();
         let misplaced = misplaced as u64;
         Ok(Checked { free: tables.frames - taken - stocked, stocked, taken, misplaced })
     }
@@ -167,21 +164,6 @@ fn walk_row(row: u64, at: u64, end: u64, reach: &mut impl FnMut(u64, FrameState)
 }
 
 impl Tables<'_> {
-    fn validate_tree(&self, tree: usize) -> Result<u64, Broken> {
-        let first = self.first_huge(tree);
-        let (mut used, mut frames) = (0, 0);
-        for huge in first..first + self.huge_in(tree) {
-            let entry = self.validate_huge(huge)?;
-            used += u32::from(entry.used() > 0);
-            frames += entry.used();
-        }
-        let word = self.tree(tree);
-        if word.used() != used {
-            return Err(Broken::Tree(FrameId(self.geometry.first_frame(first))));
-        }
-        Ok(frames)
-    }
-
     fn validate_huge(&self, huge: usize) -> Result<Entry, Broken> {
         let frame = FrameId(self.geometry.first_frame(huge));
         let entry = self.entry(huge);

@@ -37,12 +37,12 @@ impl Class {
     }
 
     #[inline]
-    pub(crate) const fn bits(self) -> u32 {
-        self.0 as u32
+    pub(crate) const fn bits(self) -> u64 {
+        self.0 as u64
     }
 
     #[inline]
-    pub(crate) const fn from_bits(bits: u32) -> Self {
+    pub(crate) const fn from_bits(bits: u64) -> Self {
         Self((bits & 7) as u8)
     }
 }

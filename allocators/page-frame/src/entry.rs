@@ -140,6 +140,13 @@ impl Entry {
         Self(self.0 | HELD)
     }
 
+    /// With a stock at work, unless all `capacity` frames are used: then there is nothing to stay away from,
+    /// and the stock need not come back to say that it has left.
+    #[inline]
+    pub(crate) const fn held_until(self, capacity: u64) -> Self {
+        if self.in_rows() < capacity { self.held() } else { Self(self.0 & !HELD) }
+    }
+
     /// As [`charge`](Self::charge), and with one claim more.
     #[inline]
     pub(crate) const fn claim(self, frames: u64, capacity: u64) -> Option<Self> {
@@ -170,7 +177,6 @@ pub(crate) const fn lanes(huge: usize, count: usize) -> u64 {
 /// `limit` used frames, which are less than those of a huge frame.
 #[inline]
 pub(crate) const fn between(word: u64, above: u16, limit: u16) -> u64 {
-    const HIGH: u64 = LANES << 15;
     // Lanes that are HELD or BUSY are above every limit, and so is what is taken whole: it has no room.
     // The claims bits are left out: they say nothing about room. So are the quarters of those that are
     // HUGE.
@@ -181,13 +187,31 @@ pub(crate) const fn between(word: u64, above: u16, limit: u16) -> u64 {
     more & less & HIGH
 }
 
-/// The high bit of each lane whose huge frame is free; lanes above the lowest such may be wrong.
+/// The high bit of each lane.
+const HIGH: u64 = LANES << 15;
+
+/// The high bit of each lane whose huge frame is free, with no stock at work.
 #[inline]
 pub(crate) const fn free_lanes(word: u64) -> u64 {
-    const HIGH: u64 = LANES << 15;
     // One that is stale counts as zero; HUGE beside used frames is not.
-    let word = word & !HIGH;
-    word.wrapping_sub(LANES) & !word & HIGH
+    !((word & !HIGH) + (HIGH - LANES)) & HIGH
+}
+
+/// The high bit of each lane with used frames.
+#[inline]
+pub(crate) const fn used_lanes(word: u64) -> u64 {
+    // A quarter is some frames at least, so that used is zero where no quarter is taken.
+    ((word & (LANES * USED as u64)) + (HIGH - LANES)) & HIGH
+}
+
+/// The high bit of the first of each aligned group of `count` lanes, 1, 2 or 4, whose bits are set.
+#[inline]
+pub(crate) const fn groups(high: u64, count: usize) -> u64 {
+    match count {
+        1 => high,
+        2 => high & high >> 16 & 0x0000_8000_0000_8000,
+        _ => (high == HIGH) as u64 * 0x8000,
+    }
 }
 
 #[cfg(test)]
@@ -255,17 +279,31 @@ mod tests {
     }
 
     #[test]
-    fn the_lowest_free_lane_is_the_first_that_is_zero_or_stale() {
-        let entries = [0, 1, 0x8000, 0x8200, 0x2000, 0x4200, 0x7fff_u64];
+    fn lanes_are_free_or_used_as_each_entry_says() {
+        let entries =
+            [0, 1, HUGE, HUGE | 512, HELD, HUGE | HELD, BUSY | 512, 0x7fff, HUGE | 128 | 1];
         for a in entries {
             for b in entries {
-                for c in entries {
-                    let word = a | b << 16 | c << 32;
-                    let free = |entry: &u64| entry & 0x7fff == 0;
-                    let first = [a, b, c, 0].iter().position(free).unwrap();
-                    assert_eq!(free_lanes(word).trailing_zeros() as usize / 16, first);
+                let word = u64::from(a) | u64::from(b) << 16 | u64::from(a) << 32;
+                for (huge, entry) in [a, b, a, 0].map(Entry).into_iter().enumerate() {
+                    let bit = 0x8000 << shift(huge);
+                    let idle = entry.is_stale() || entry.0 & !HELD == 0;
+                    assert_eq!(free_lanes(word) & bit != 0, idle && !entry.is_held(), "{entry:?}");
+                    assert_eq!(used_lanes(word) & bit != 0, entry.used() > 0, "{entry:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn groups_are_aligned_and_complete() {
+        let high = |lanes: u64| (0..4).map(|lane| (lanes >> lane & 1) << (16 * lane + 15)).sum();
+        for lanes in 0..16 {
+            let pairs = [0b0011, 0b1100].map(|pair| lanes & pair == pair);
+            let twos = u64::from(pairs[0]) | u64::from(pairs[1]) << 2;
+            assert_eq!(groups(high(lanes), 1), high(lanes));
+            assert_eq!(groups(high(lanes), 2), high(twos));
+            assert_eq!(groups(high(lanes), 4), high(u64::from(lanes == 15)));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use strata_core::{Exhausted, FrameId};
+use strata_core::{ConfigError, Exhausted, FrameId};
 
 /// Why frames were not taken back; nothing changed.
 ///
@@ -65,5 +65,37 @@ impl core::error::Error for ClaimError {}
 impl From<ClaimError> for Exhausted {
     fn from(_: ClaimError) -> Self {
         Self
+    }
+}
+
+/// Why there is no zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ZoneError {
+    /// An argument makes no sense.
+    Config(ConfigError),
+    /// The source below has not enough memory.
+    Exhausted,
+}
+
+impl fmt::Display for ZoneError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => error.fmt(f),
+            Self::Exhausted => Exhausted.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for ZoneError {}
+
+impl From<ConfigError> for ZoneError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl From<Exhausted> for ZoneError {
+    fn from(_: Exhausted) -> Self {
+        Self::Exhausted
     }
 }

@@ -88,7 +88,7 @@ impl<'m> PageFrames<'m> {
     ///
     /// Lock-free up to order 6, at the order of a huge frame and up to four of them; obstruction-
     /// free otherwise. Usually a look at where the last block came from; otherwise a search over
-    /// the words of up to 1024 trees, and at the worst over all metadata.
+    /// the entries of up to 1024 trees, and at the worst over all metadata.
     ///
     /// # Errors
     ///

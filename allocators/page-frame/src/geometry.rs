@@ -175,11 +175,11 @@ pub(crate) const fn frame_at(row: usize, bit: u32) -> FrameId {
 /// Where the tables lie in the metadata, in bytes from its start.
 ///
 /// ```text
-/// ┌───────────────┬───────────────┬──────────────┬─────────────┬─────────────┬───────────┐
-/// │ rows          │ starts        │ entries      │ planes      │ summary     │ trees     │
-/// │ 1 bit a frame │ `checked`:    │ 2 bytes a    │ 3 bits a    │ 2 bits a    │ 4 bytes   │
-/// │               │ 1 bit a frame │ huge frame   │ huge frame  │ tree        │ a tree    │
-/// ├───────────────┼───────────────┴──────────────┴─────────────┴─────────────┴───────────┘
+/// ┌───────────────┬───────────────┬──────────────┬─────────────┬──────────────────────┐
+/// │ rows          │ starts        │ entries      │ planes      │ summary              │
+/// │ 1 bit a frame │ `checked`:    │ 2 bytes a    │ 3 bits a    │ a line for 64 trees: │
+/// │               │ 1 bit a frame │ huge frame   │ huge frame  │ 6 bits a tree        │
+/// ├───────────────┼───────────────┴──────────────┴─────────────┴──────────────────────┘
 /// │ head: 2 words │ slots, 128 bytes a local
 /// └───────────────┘
 /// ```
@@ -196,7 +196,6 @@ pub(crate) struct Plan {
     pub(crate) planes_at: usize,
     pub(crate) summary: usize,
     pub(crate) summary_at: usize,
-    pub(crate) trees_at: usize,
     pub(crate) head_at: usize,
     pub(crate) slots_at: usize,
     pub(crate) len: usize,
@@ -235,9 +234,8 @@ impl Plan {
         let planes = huge.div_ceil(GROUP) * PLANES;
         let planes_at = quads_at + quads * 8;
         let summary = trees.div_ceil(summary::TREES) * summary::WORDS;
-        let summary_at = planes_at + planes * 8;
-        let trees_at = summary_at + summary * 8;
-        let head_at = (trees_at + trees * 4).next_multiple_of(8);
+        let summary_at = (planes_at + planes * 8).next_multiple_of(LINE);
+        let head_at = summary_at + summary * 8;
         let head_end = head_at + 2 * 8;
         let slots_at = if locals == 0 { head_end } else { head_end.next_multiple_of(SLOT_ALIGN) };
         let len = slots_at + locals * SLOT_WORDS * 8;
@@ -253,7 +251,6 @@ impl Plan {
             planes_at,
             summary,
             summary_at,
-            trees_at,
             head_at,
             slots_at,
             len,
@@ -281,8 +278,8 @@ mod tests {
                 assert!(plan.rows as u64 * ROW >= frames);
                 assert!(plan.huge as u64 * geometry.huge_frames() >= frames);
                 assert!(plan.quads_at >= plan.rows * 8);
-                assert!(plan.trees_at >= plan.quads_at + plan.quads * 8);
-                assert!(plan.head_at >= plan.trees_at + plan.trees * 4);
+                assert!(plan.planes_at >= plan.quads_at + plan.quads * 8);
+                assert!(plan.head_at >= plan.summary_at + plan.trees.div_ceil(64) * 64);
                 assert_eq!(plan.len, plan.slots_at + 3 * SLOT_WORDS * 8);
             }
         }

@@ -9,7 +9,7 @@
 //! The three words of 64 huge frames lie side by side. A bit is brought up to date when a change of
 //! the entry moves it to another plane; while a stock works at a huge frame its bits are left alone,
 //! for nobody else looks there, and brought up to date when it leaves. A huge frame that becomes free
-//! or is taken whole keeps its bit until a search comes by: it is soon used again, as a rule. Like the words of trees this
+//! or is taken whole keeps its bit until a search comes by: it is soon used again, as a rule. This
 //! is a hint: two changes at once, or a thread that stopped for ever, may leave a bit wrong until the
 //! next change. Searches read the entry, and look at all entries before they give up.
 
@@ -68,10 +68,12 @@ impl Tables<'_> {
         &self.planes[first..first + PLANES]
     }
 
-    /// Whether a huge frame is among those with the least room, and no stock works there.
-    pub(crate) fn is_nearly_full(&self, huge: usize) -> bool {
+    /// Whether a huge frame in parts is among those with the least room once `frames` more are free, and no
+    /// stock works there.
+    pub(crate) fn is_nearly_full(&self, huge: usize, frames: u32) -> bool {
         let entry = self.entry(huge);
-        !entry.is_taboo() && self.plane_of(entry) == Some(0)
+        let free = self.capacity() - entry.used() + u64::from(frames);
+        !entry.is_taboo() && !entry.is_closed() && plane(free, self.capacity()) == Some(0)
     }
 
     /// Brings the bits of a huge frame up to date.
@@ -218,8 +220,8 @@ impl Tables<'_> {
         if used == 0 || used + (1 << order) > self.capacity() || entry.is_taboo() {
             return None;
         }
-        let tree = self.tree(self.geometry.tree_of(huge));
-        (place.fit(tree.class()) == fit).then_some(used)
+        let class = self.class(self.geometry.tree_of(huge));
+        (place.fit(class) == fit).then_some(used)
     }
 }
 

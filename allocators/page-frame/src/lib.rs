@@ -4,6 +4,8 @@
 #[cfg(any(feature = "std", strata_loom, test))]
 extern crate std;
 
+#[cfg(all(feature = "allocator-api2", feature = "std", target_os = "linux", not(strata_loom)))]
+mod allocator;
 mod block;
 mod bulk;
 mod change;
@@ -47,7 +49,7 @@ pub mod zones;
 
 pub use check::{Broken, Checked, FrameState};
 pub use class::{Class, Fit, Policy, separate, together};
-pub use error::{ClaimError, FreeError};
+pub use error::{ClaimError, FreeError, ZoneError};
 pub use evacuate::{Candidate, Evacuation, Move};
 pub use frames::PageFrames;
 pub use geometry::Geometry;
@@ -55,5 +57,5 @@ pub use geometry::Geometry;
 pub use global::PageFrameAlloc;
 pub use local::Local;
 pub use recover::Recovered;
-pub use source::{FrameSource, ZoneError};
+pub use source::FrameSource;
 pub use stats::FrameStats;

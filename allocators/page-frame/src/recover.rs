@@ -7,7 +7,7 @@
 //! - A huge frame that is BUSY was not handed out yet, or was being freed: it is free.
 //! - The rows of a free one that are full still are cleared, and those of free quarters.
 //! - What lies in stocks was not handed out: it is free.
-//! - Used frames, claims, stocks at work and the words of trees are counted anew.
+//! - Used frames, claims, stocks at work and hints are counted anew.
 //! - What the last record of a local speaks of may have been on its way to or from a caller. He is
 //!   asked.
 
@@ -27,8 +27,8 @@ use crate::geometry::Geometry;
 use crate::geometry::{QUAD, ROW, SLOT_WORDS, bit_of, row_of};
 use crate::journal::Record;
 use crate::slot::Slot;
+use crate::summary::TREES;
 use crate::tables::Tables;
-use crate::tree;
 
 /// What a recovery did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -134,7 +134,7 @@ impl Tables<'_> {
             slot.reset();
         }
         self.close_rows();
-        for tree in 0..self.trees.len() {
+        for tree in 0..self.trees {
             self.count_tree(tree);
         }
         recovered
@@ -204,20 +204,16 @@ impl Tables<'_> {
         }
     }
 
-    /// Counts the used frames of a tree's huge frames, and those.
+    /// Counts the used frames of a tree's huge frames.
     fn count_tree(&self, tree: usize) {
-        let mut sum = 0u32;
         let first = self.first_huge(tree);
         for huge in first..first + self.huge_in(tree) {
             let used = self.bits_of(huge);
             let mark = if self.entry(huge).is_huge() { HUGE } else { 0 };
             self.set_entry(huge, Entry(mark | used as u16));
-            sum = sum.wrapping_add(tree::change(0, used));
             self.index(huge);
         }
-        let class = self.tree(tree).class();
-        self.trees[tree].store(tree::Tree(sum).with_class(class).0, Ordering::Relaxed);
-        self.sum_up(tree);
+        self.sum_up(tree / TREES, 1 << (tree % TREES));
         self.forget_starts(first, first + self.huge_in(tree));
     }
 

@@ -97,12 +97,9 @@ impl Tables<'_> {
             }
             let huge = self.geometry.huge_of(at);
             let tree = self.geometry.tree_of(huge);
-            if at.is_multiple_of(tree_frames) {
-                let word = self.tree(tree);
-                if word.used() == 0 {
-                    at += tree_frames;
-                    continue;
-                }
+            if at.is_multiple_of(tree_frames) && self.tree(tree).used == 0 {
+                at += tree_frames;
+                continue;
             }
             let entry = self.entry(huge);
             if entry.is_whole() || entry.used() == capacity {

@@ -1,20 +1,24 @@
 //! Where the next frames come from: the fullest huge frame that has room, by exact counts.
 //!
 //! Of partly used huge frames at which no stock works the fullest wins: the [index](crate::index)
-//! tells those with the least room, and their entries are compared. Where there is none, the words
-//! of trees tell where free huge frames are: first in the asker's last tree, then in the tree that
-//! is used most and has no stock at work, in a free tree, and only then where others work. Zones of
+//! tells those with the least room, and their entries are compared. Where there is none, the summary
+//! and the entries of trees tell where free huge frames are: first in the asker's last tree, then in the
+//! tree that is used most and has no stock at work, in a free tree, both of the nearest 64 trees that have
+//! one, so that threads stay apart, and only then where others work. Zones of
 //! up to [`WINDOW`] trees are searched whole; larger ones window by window, and the first window
 //! that has room serves.
+
+use core::ops::Range;
 
 use strata_core::sync::{AtomicU64, Ordering};
 
 use crate::class::{Class, Fit, Policy};
-use crate::entry::{Entry, HELD, LANES, between, free_lanes};
+use crate::entry::{Entry, between, free_lanes, groups};
 use crate::geometry::{QUAD, ROW};
 use crate::journal::Journal;
-use crate::summary::TREES;
+use crate::summary::{TREES, ones};
 use crate::tables::Tables;
+use crate::tree::Tree;
 
 /// Trees that are compared before one is chosen.
 pub(crate) const WINDOW: usize = 1024;
@@ -25,6 +29,10 @@ const NEAR_ORDER: u8 = 1;
 
 /// Huge frames into which a search looks in vain before it goes on to those with more room.
 const SCOUTS: usize = 32;
+
+/// Trees of a group of 64 that are not as the summary says before it is told: until then each search
+/// looks at their entries, and what many read is written seldom.
+const STALE: u32 = 4;
 
 /// Trees near the last one that are compared for a free huge frame.
 const NEAR: usize = 16;
@@ -62,13 +70,13 @@ impl Place<'_> {
 struct Best {
     /// The tree with free huge frames that is used most, and how that is rated.
     tree: Option<usize>,
-    rating: u32,
+    rating: usize,
 }
 
 /// The rating of a free tree: above those where others work, below those where nobody does.
-const FREE_TREE: u32 = 1 << 16;
+const FREE_TREE: usize = 1 << 16;
 /// Added to the used huge frames of a tree where nobody works.
-const NOBODY: u32 = FREE_TREE + 1;
+const NOBODY: usize = FREE_TREE + 1;
 
 impl Tables<'_> {
     /// The huge frame in which a block of `order`, below that of a huge frame, should be taken.
@@ -80,7 +88,7 @@ impl Tables<'_> {
         {
             return Some(huge);
         }
-        let trees = self.trees.len();
+        let trees = self.trees;
         let home = place.home % trees;
         let windows = trees.div_ceil(WINDOW);
         for step in 0..windows {
@@ -101,10 +109,7 @@ impl Tables<'_> {
                     return Some(huge);
                 }
                 let tree = self.own_tree(fit, place).or_else(|| {
-                    let mut best = Best::default();
-                    self.rate_all(middle..end, fit, place, &mut best);
-                    self.rate_all(start..middle, fit, place, &mut best);
-                    best.tree
+                    self.best_tree([middle..end, start..middle].into_iter(), fit, place)
                 });
                 let free = tree.and_then(|tree| self.open(tree, fit, place));
                 let found = free.or_else(|| if order == 0 { None } else { partial(usize::MAX) });
@@ -132,16 +137,14 @@ impl Tables<'_> {
     /// A huge frame of the tree where the last block was found.
     fn pick_near(&self, order: u8, place: &Place<'_>) -> Option<usize> {
         let tree = place.last_tree(self)?;
-        let word = self.tree(tree);
-        if place.fit(word.class()) != Fit::Match {
+        if place.fit(self.class(tree)) != Fit::Match {
             return None;
         }
         let limit = (self.capacity() - (1 << order)) as u16;
         let (mut free, mut best, mut most) = (None, None, 0);
-        for huge in (self.first_huge(tree)..).step_by(QUAD).take(self.huge_in(tree).div_ceil(QUAD))
-        {
+        for (huge, quad) in (self.first_huge(tree)..).step_by(QUAD).zip(self.quads_of(tree)) {
             // Relaxed: what is chosen is decided by a charge.
-            let quad = self.quad(huge).load(Ordering::Relaxed);
+            let quad = quad.load(Ordering::Relaxed);
             let zero = free_lanes(quad);
             if zero != 0 && free.is_none() {
                 let lane = zero.trailing_zeros() as usize / 16;
@@ -178,76 +181,75 @@ impl Tables<'_> {
     #[inline]
     fn own_tree(&self, fit: Fit, place: &Place<'_>) -> Option<usize> {
         let tree = place.last_tree(self)?;
-        let word = self.tree(tree);
-        let has = word.used() > 0 && (word.used() as usize) < self.huge_in(tree);
-        (has && place.fit(word.class()) == fit).then_some(tree)
+        if place.fit(self.class(tree)) != fit {
+            return None;
+        }
+        let used = self.tree(tree).used;
+        (used > 0 && used < self.huge_in(tree)).then_some(tree)
     }
 
-    /// Looks at neighbouring trees.
-    #[inline]
-    fn rate_all(
+    /// The tree in use that has free huge frames and is used most, with no stock at work, or a free one, of
+    /// the first 64 trees that have either; where there are none one where others work.
+    fn best_tree(
         &self,
-        trees: core::ops::Range<usize>,
+        trees: impl Iterator<Item = Range<usize>>,
+        fit: Fit,
+        place: &Place<'_>,
+    ) -> Option<usize> {
+        let mut best = Best::default();
+        for range in trees.filter(|range| !range.is_empty()) {
+            for group in range.start / TREES..=(range.end - 1) / TREES {
+                self.rate_group(group, &range, fit, place, &mut best);
+                if best.rating >= FREE_TREE {
+                    return best.tree;
+                }
+            }
+        }
+        best.tree
+    }
+
+    /// Looks at those of 64 trees that lie in a range.
+    #[inline]
+    fn rate_group(
+        &self,
+        group: usize,
+        range: &Range<usize>,
         fit: Fit,
         place: &Place<'_>,
         best: &mut Best,
     ) {
-        if trees.is_empty() {
-            return;
-        }
-        for group in trees.start / TREES..=(trees.end - 1) / TREES {
-            let (mut used, free) = self.summary(group, trees.start, trees.end);
-            while used != 0 {
-                let tree = group * TREES + used.trailing_zeros() as usize;
-                used &= used - 1;
-                self.rate(tree, fit, place, best);
+        let (used, mut free) = self.summary(group, range.start, range.end);
+        let mut stale = 0u64;
+        for bit in ones(used) {
+            let tree = group * TREES + bit;
+            let Tree { used, held } = self.tree(tree);
+            if used == 0 || used == self.huge_in(tree) {
+                stale |= 1 << bit;
+                free |= u64::from(used == 0) << bit;
+                continue;
             }
-            // Free trees take any class.
-            if free != 0 && fit == Fit::Match && best.rating < FREE_TREE {
-                best.tree = Some(group * TREES + free.trailing_zeros() as usize);
-                best.rating = FREE_TREE;
-            }
-        }
-    }
-
-    /// Looks at one tree that is in use.
-    #[inline]
-    fn rate(&self, tree: usize, fit: Fit, place: &Place<'_>, best: &mut Best) {
-        let word = self.tree(tree);
-        if word.used() == 0 || word.used() as usize >= self.huge_in(tree) {
-            self.sum_up(tree);
-            if word.used() == 0 && fit == Fit::Match && best.rating < FREE_TREE {
-                best.tree = Some(tree);
-                best.rating = FREE_TREE;
-            }
-            return;
-        }
-        if best.rating < NOBODY + word.used() && place.fit(word.class()) == fit {
-            let worked = self.is_worked_in(tree);
-            let rating = if worked { word.used() } else { NOBODY + word.used() };
-            if rating > best.rating {
-                best.tree = Some(tree);
-                best.rating = rating;
+            let rating = if held { used } else { NOBODY + used };
+            if rating > best.rating && place.fit(self.class(tree)) == fit {
+                *best = Best { tree: Some(tree), rating };
             }
         }
-    }
-
-    /// Whether a stock works at some huge frame of a tree.
-    fn is_worked_in(&self, tree: usize) -> bool {
-        let first = self.first_huge(tree) / QUAD;
-        let quads = &self.quads[first..first + self.huge_in(tree).div_ceil(QUAD)];
-        // Relaxed: a hint.
-        quads.iter().any(|quad| quad.load(Ordering::Relaxed) & (LANES * u64::from(HELD)) != 0)
+        if stale.count_ones() >= STALE {
+            self.sum_up(group, stale);
+        }
+        // Free trees take any class.
+        if free != 0 && fit == Fit::Match && best.rating < FREE_TREE {
+            let tree = group * TREES + free.trailing_zeros() as usize;
+            *best = Best { tree: Some(tree), rating: FREE_TREE };
+        }
     }
 
     /// A free huge frame of a tree.
     fn open(&self, tree: usize, fit: Fit, place: &Place<'_>) -> Option<usize> {
-        let first = self.first_huge(tree) / QUAD;
-        let quads = &self.quads[first..first + self.huge_in(tree).div_ceil(QUAD)];
-        let found = quads.iter().enumerate().find_map(|(i, quad)| {
+        let quads = (self.first_huge(tree)..).step_by(QUAD).zip(self.quads_of(tree));
+        let found = quads.into_iter().find_map(|(huge, quad)| {
             // Relaxed: what is chosen is decided by a charge.
             let free = free_lanes(quad.load(Ordering::Relaxed));
-            (free != 0).then(|| (first + i) * QUAD + free.trailing_zeros() as usize / 16)
+            (free != 0).then(|| huge + free.trailing_zeros() as usize / 16)
         })?;
         // Beyond the end of the zone entries stay zero.
         let huge = (found < self.huge).then_some(found)?;
@@ -256,31 +258,10 @@ impl Tables<'_> {
     }
 
     /// Gives a tree the class of the request, where it may have it.
-    pub(crate) fn adopt(&self, tree: usize, fit: Fit, place: &Place<'_>) {
-        let word = self.tree(tree);
-        let may = word.used() == 0 || fit == Fit::Convert;
-        if may && word.class() != place.class {
-            let next = word.with_class(place.class);
-            // Relaxed: a hint; whoever changed it meanwhile knows better.
-            let _ = self.trees[tree].compare_exchange(
-                word.0,
-                next.0,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            );
+    fn adopt(&self, tree: usize, fit: Fit, place: &Place<'_>) {
+        if self.class(tree) != place.class && (fit == Fit::Convert || self.tree(tree).used == 0) {
+            self.set_class(tree, place.class);
         }
-    }
-
-    /// The first huge frame of a tree.
-    #[inline]
-    pub(crate) fn first_huge(&self, tree: usize) -> usize {
-        tree * self.geometry.tree_huge()
-    }
-
-    /// Huge frames of a tree, the last of which may end beyond the zone.
-    #[inline]
-    pub(crate) fn huge_in(&self, tree: usize) -> usize {
-        self.geometry.tree_huge().min(self.huge - self.first_huge(tree))
     }
 
     /// Takes `count` free huge frames of one word, aligned to their number, to be handed out.
@@ -290,13 +271,11 @@ impl Tables<'_> {
         place: &Place<'_>,
         journal: &impl Journal,
     ) -> Option<usize> {
-        let trees = self.trees.len();
+        let trees = self.trees;
         // Relaxed: a hint.
         let hint = place.tree.load(Ordering::Relaxed) as usize;
         let hint = hint.checked_sub(1).unwrap_or(place.home) % trees;
-        if self.fits(hint, Fit::Match, place)
-            && let Some(huge) = self.take_in_tree(hint, count, journal)
-        {
+        if let Some(huge) = self.take_fitting(hint, count, Fit::Match, place, journal) {
             return Some(huge);
         }
         let huge = self.take_near_slow(hint, count, place, journal)?;
@@ -312,40 +291,65 @@ impl Tables<'_> {
         place: &Place<'_>,
         journal: &impl Journal,
     ) -> Option<usize> {
-        let trees = self.trees.len();
-        let round = || (hint..trees).chain(0..hint);
+        let near = self.trees.min(hint + NEAR);
         for fit in [Fit::Match, Fit::Convert, Fit::Borrow] {
             // Nearby first where something is used already: free trees stay whole.
-            let used = |tree: &usize| self.tree(*tree).used() > 0;
-            let near = round().take(NEAR).filter(used);
-            for tree in near.chain(round()) {
-                if self.fits(tree, fit, place)
-                    && let Some(huge) = self.take_in_tree(tree, count, journal)
-                {
-                    self.adopt(tree, fit, place);
-                    return Some(huge);
+            let trees = self.may_have(hint..near, true);
+            let trees = trees.chain(self.may_have(hint..self.trees, false));
+            let found = trees.chain(self.may_have(0..hint, false)).find_map(|tree| {
+                let found = self.take_fitting(tree, count, fit, place, journal);
+                // Where the asker comes from he does not look again soon.
+                if found.is_none() && tree != hint && self.tree(tree).used == self.huge_in(tree) {
+                    self.sum_up(tree / TREES, 1 << (tree % TREES));
                 }
+                found
+            });
+            if found.is_some() {
+                return found;
             }
         }
         None
     }
 
+    /// Takes huge frames of a tree that fits so, or is free.
     #[inline]
-    fn fits(&self, tree: usize, fit: Fit, place: &Place<'_>) -> bool {
-        let word = self.tree(tree);
-        word.used() == 0 || place.fit(word.class()) == fit
+    fn take_fitting(
+        &self,
+        tree: usize,
+        count: usize,
+        fit: Fit,
+        place: &Place<'_>,
+        journal: &impl Journal,
+    ) -> Option<usize> {
+        let class = self.class(tree);
+        let free = class != place.class && self.tree(tree).used == 0;
+        if !free && place.fit(class) != fit {
+            return None;
+        }
+        let huge = self.take_in_tree(tree, count, journal)?;
+        if free || fit == Fit::Convert {
+            self.set_class(tree, place.class);
+        }
+        Some(huge)
     }
 
     #[inline]
     fn take_in_tree(&self, tree: usize, count: usize, journal: &impl Journal) -> Option<usize> {
-        let word = self.tree(tree);
-        let huge = self.huge_in(tree);
-        if word.used() as usize + count > huge {
-            return None;
+        for (first, quad) in (self.first_huge(tree)..).step_by(QUAD).zip(self.quads_of(tree)) {
+            // Relaxed: the exchange decides.
+            let mut found = groups(free_lanes(quad.load(Ordering::Relaxed)), count);
+            while found != 0 {
+                let huge = first + found.trailing_zeros() as usize / 16;
+                found &= found - 1;
+                // Beyond the end of the zone entries stay zero.
+                if huge + count > self.huge {
+                    return None;
+                }
+                if self.take_out_whole(huge, count, false, journal) {
+                    return Some(huge);
+                }
+            }
         }
-        let first = self.first_huge(tree);
-        (first..(first + huge + 1).saturating_sub(count))
-            .step_by(count)
-            .find(|huge| self.take_out_whole(*huge, count, false, journal))
+        None
     }
 }

@@ -11,6 +11,7 @@ use strata_core::{
 };
 
 use crate::class::Class;
+use crate::error::ZoneError;
 use crate::frames::PageFrames;
 use crate::geometry::{Geometry, ROW};
 use crate::local::Local;
@@ -18,38 +19,6 @@ use crate::local::Local;
 /// Alignment of a zone's memory, where its source has one of that: no request for a greater one can be
 /// served.
 const ZONE_ALIGN: usize = 1 << 30;
-
-/// Why there is no zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ZoneError {
-    /// An argument makes no sense.
-    Config(ConfigError),
-    /// The source below has not enough memory.
-    Exhausted,
-}
-
-impl fmt::Display for ZoneError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Config(error) => error.fmt(f),
-            Self::Exhausted => Exhausted.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for ZoneError {}
-
-impl From<ConfigError> for ZoneError {
-    fn from(error: ConfigError) -> Self {
-        Self::Config(error)
-    }
-}
-
-impl From<Exhausted> for ZoneError {
-    fn from(_: Exhausted) -> Self {
-        Self::Exhausted
-    }
-}
 
 /// A zone of memory out of another source, handed out in runs of frames: chunks of any number of frames,
 /// cut, joined, grown in place, from any number of threads without a lock.

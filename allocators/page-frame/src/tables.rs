@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 #[cfg(not(strata_loom))]
 use strata_core::ConfigError;
-use strata_core::sync::{AtomicU32, AtomicU64, Ordering};
+use strata_core::sync::{AtomicU64, Ordering};
 
 use crate::entry::{Entry, shift};
 #[cfg(not(strata_loom))]
@@ -13,9 +13,8 @@ use crate::geometry::Plan;
 use crate::geometry::{Geometry, QUAD, bit_of, row_of};
 use crate::index::stage;
 use crate::row;
-use crate::tree::{self, Tree};
 
-/// Rows, entries, trees and slots of one zone.
+/// Rows, entries, hints and slots of one zone.
 ///
 /// # Invariants
 ///
@@ -30,7 +29,8 @@ pub(crate) struct Tables<'m> {
     pub(crate) quads: &'m [AtomicU64],
     pub(crate) planes: &'m [AtomicU64],
     pub(crate) summary: &'m [AtomicU64],
-    pub(crate) trees: &'m [AtomicU32],
+    /// Trees, the last of which may end beyond the zone.
+    pub(crate) trees: usize,
     /// Counts what claims undid: a search during which it moved saw less than there was.
     pub(crate) undone: &'m AtomicU64,
     pub(crate) slots: &'m [AtomicU64],
@@ -83,10 +83,7 @@ impl<'m> Tables<'m> {
             quads: words(plan.quads_at, plan.quads),
             planes: words(plan.planes_at, plan.planes),
             summary: words(plan.summary_at, plan.summary),
-            // SAFETY: as for words above.
-            trees: unsafe {
-                core::slice::from_raw_parts(base.add(plan.trees_at).cast().as_ptr(), plan.trees)
-            },
+            trees: plan.trees,
             undone: &words(plan.head_at, 1)[0],
             slots: words(plan.slots_at, (plan.len - plan.slots_at) / 8),
             #[cfg(feature = "checked")]
@@ -120,13 +117,7 @@ impl<'m> Tables<'m> {
         &self.rows[first..first + self.geometry.huge_rows()]
     }
 
-    #[inline]
-    pub(crate) fn tree(&self, tree: usize) -> Tree {
-        // Relaxed: a hint.
-        Tree(self.trees[tree].load(Ordering::Relaxed))
-    }
-
-    /// Changes the entry of `huge` by a pure function, and tells its tree.
+    /// Changes the entry of `huge` by a pure function, and tells the hints.
     ///
     /// # Errors
     ///
@@ -155,7 +146,7 @@ impl<'m> Tables<'m> {
         }
     }
 
-    /// Tells the tree of `huge` and the index that its entry changed so.
+    /// Tells the index and the summary that an entry changed so.
     #[inline]
     pub(crate) fn note(&self, huge: usize, old: Entry, new: Entry) {
         if self.stage_of(old.used()) != self.stage_of(new.used()) {
@@ -171,9 +162,10 @@ impl<'m> Tables<'m> {
     #[cold]
     #[inline(never)]
     fn note_slow(&self, huge: usize, old: Entry, new: Entry) {
-        let change = tree::change(old.used(), new.used());
-        if change != 0 {
-            self.note_tree(self.geometry.tree_of(huge), change);
+        match (old.used(), new.used()) {
+            (0, 1..) => self.note_begun(self.geometry.tree_of(huge)),
+            (1.., 0) => self.note_freed(self.geometry.tree_of(huge)),
+            _ => {}
         }
         if !old.is_held() && !new.is_held() && new.used() != 0 {
             self.index_as(huge, new);

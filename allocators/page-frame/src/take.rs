@@ -193,8 +193,8 @@ impl PageFrames<'_> {
     }
 
     fn is_barred(&self, huge: usize, place: &Place<'_>) -> bool {
-        let tree = self.tables.tree(self.geometry().tree_of(huge));
-        tree.used() > 0 && place.fit(tree.class()) == Fit::Never
+        let tree = self.geometry().tree_of(huge);
+        place.fit(self.tables.class(tree)) == Fit::Never && self.tables.tree(tree).used > 0
     }
 
     /// Passes over everything until one finds something, or finds nothing while nothing is in

@@ -1,74 +1,53 @@
-//! What a search reads of a tree before it looks at the tree's huge frames.
+//! Trees: some neighbouring huge frames, which a search looks at together.
 //!
-//! ```text
-//!  31                 3 2     0
-//! ┌────────────────────┬───────┐
-//! │ used               │ class │
-//! └────────────────────┴───────┘
-//! ```
-//!
-//! used counts the huge frames that are not all free: where it is the tree's number of huge frames,
-//! there is none to begin with. It is a sum of what each change of an entry adds: exact when nobody
-//! is at work, a hint at other times (it may even be below zero for a moment), and off by what a
-//! thread that stopped for ever did not add. No promise rests on it: before a request fails, all
-//! entries are looked at.
+//! How many of them are used is counted from their entries, four in a word: nothing has to be kept up to
+//! date, and what a search reads is what there is.
 
-use crate::class::Class;
+use strata_core::sync::{AtomicU64, Ordering};
 
-const CLASS_BITS: u32 = 3;
+use crate::entry::{HELD, LANES, used_lanes};
+use crate::geometry::QUAD;
+use crate::tables::Tables;
 
-/// One huge frame more that is used.
-const USED: u32 = 1 << CLASS_BITS;
-
-/// The word of one tree.
+/// What the entries of a tree say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Tree(pub(crate) u32);
-
-impl Tree {
-    #[inline]
-    pub(crate) const fn class(self) -> Class {
-        Class::from_bits(self.0 & ((1 << CLASS_BITS) - 1))
-    }
-
-    #[inline]
-    pub(crate) const fn with_class(self, class: Class) -> Self {
-        Self(self.0 & !((1 << CLASS_BITS) - 1) | class.bits())
-    }
-
+pub(crate) struct Tree {
     /// Huge frames with a taken frame.
+    pub(crate) used: usize,
+    /// A stock works at one of them.
+    pub(crate) held: bool,
+}
+
+impl Tables<'_> {
+    /// The first huge frame of a tree.
     #[inline]
-    pub(crate) const fn used(self) -> u32 {
-        self.0 >> CLASS_BITS
+    pub(crate) fn first_huge(&self, tree: usize) -> usize {
+        tree * self.geometry.tree_huge()
     }
-}
 
-/// What to add to a tree's word when a huge frame goes from `old` to `new` used frames.
-#[inline]
-pub(crate) const fn change(old: u64, new: u64) -> u32 {
-    match (old, new) {
-        (0, 0) => 0,
-        (0, _) => USED,
-        (_, 0) => USED.wrapping_neg(),
-        _ => 0,
+    /// Huge frames of a tree, the last of which may end beyond the zone.
+    #[inline]
+    pub(crate) fn huge_in(&self, tree: usize) -> usize {
+        self.geometry.tree_huge().min(self.huge - self.first_huge(tree))
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// The words of a tree's entries. Beyond the end of the zone entries stay zero.
+    #[inline]
+    pub(crate) fn quads_of(&self, tree: usize) -> &[AtomicU64] {
+        let first = self.first_huge(tree) / QUAD;
+        &self.quads[first..first + self.huge_in(tree).div_ceil(QUAD)]
+    }
 
-    #[test]
-    fn changes_add_up_whatever_their_order() {
-        assert_eq!(change(1, 2), 0);
-        let mut word = Tree(0).with_class(Class::IMMOVABLE).0;
-        let class = word;
-        // Below zero, and back.
-        for add in [change(512, 0), change(3, 0), change(0, 512), change(0, 3)] {
-            word = word.wrapping_add(add);
-            assert_eq!(Tree(word).class(), Class::IMMOVABLE);
+    /// Looks at all entries of a tree.
+    #[inline]
+    pub(crate) fn tree(&self, tree: usize) -> Tree {
+        let (mut used, mut marks) = (0, 0);
+        for quad in self.quads_of(tree) {
+            // Relaxed: a hint.
+            let quad = quad.load(Ordering::Relaxed);
+            used += used_lanes(quad).count_ones() as usize;
+            marks |= quad;
         }
-        assert_eq!(word, class);
-        word = word.wrapping_add(change(0, 512)).wrapping_add(change(0, 7));
-        assert_eq!(Tree(word).used(), 2);
+        Tree { used, held: marks & (LANES * u64::from(HELD)) != 0 }
     }
 }

@@ -16,6 +16,7 @@
 //! takes them whole again touches no row; one who wants a part clears the rows first. While an entry
 //! is BUSY nobody else changes it or its rows.
 
+use strata_core::FrameId;
 use strata_core::sync::Ordering;
 
 use crate::entry::{BUSY, Entry, HELD, HUGE, LANES, lanes, shift};
@@ -23,7 +24,6 @@ use crate::error::FreeError;
 use crate::geometry::QUAD;
 use crate::journal::Journal;
 use crate::tables::Tables;
-use crate::tree;
 
 impl Tables<'_> {
     /// The lanes of `count` neighbours from `huge`, each holding `entry`.
@@ -42,8 +42,8 @@ impl Tables<'_> {
         self.win_whole(huge, count, held, false, || ()).map(drop)
     }
 
-    /// As [`take_whole`](Self::take_whole), and hands them out, after telling `journal`; whether they
-    /// were free. One exchange where all are stale.
+    /// As [`take_whole`](Self::take_whole), and hands them out as a block, after telling `journal`;
+    /// whether they were free. One exchange where all are stale.
     #[inline]
     pub(crate) fn take_out_whole(
         &self,
@@ -52,10 +52,10 @@ impl Tables<'_> {
         held: bool,
         journal: &impl Journal,
     ) -> bool {
-        let frames = self.capacity() * count as u64;
-        let before = || journal.range(self.geometry.first_frame(huge), frames);
-        match self.win_whole(huge, count, held, true, before) {
-            Ok(true) => self.note_whole(huge, count, tree::change(0, 1)),
+        let frame = FrameId(self.geometry.first_frame(huge));
+        let order = self.geometry.huge_order().get() + count.trailing_zeros() as u8;
+        match self.win_whole(huge, count, held, true, || journal.block(frame, order)) {
+            Ok(true) => self.note_begun(self.geometry.tree_of(huge)),
             Ok(false) => self.hand_out_whole(huge, count),
             Err(_) => return false,
         }
@@ -119,7 +119,7 @@ impl Tables<'_> {
         let turn = self.each(BUSY | HUGE, huge, count) ^ full;
         // Release: its partner is the Acquire of whoever splits or frees these.
         self.quad(huge).fetch_xor(turn, Ordering::Release);
-        self.note_whole(huge, count, tree::change(0, 1));
+        self.note_begun(self.geometry.tree_of(huge));
     }
 
     /// Gives back huge frames that are BUSY, their rows as they were: clear, or full where they are
@@ -140,7 +140,7 @@ impl Tables<'_> {
         // Relaxed: the exchange decides.
         let mut word = quad.load(Ordering::Relaxed);
         while Entry::of(word, huge).is_stale() {
-            // Acquire: as in `win_whole`. Its tree goes on counting it as free, which it soon is.
+            // Acquire: as in `win_whole`. The summary is not told, for it is soon as it was.
             let next = word ^ turn;
             match quad.compare_exchange_weak(word, next, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => {
@@ -162,7 +162,7 @@ impl Tables<'_> {
         // AcqRel: its partners are the Release of `hand_out_whole`, for the rows, and the Acquire of
         // `win_whole` and `freshen`.
         self.turn_whole(huge, count, used, Ordering::AcqRel)?;
-        self.note_whole(huge, count, tree::change(1, 0));
+        self.note_freed(self.geometry.tree_of(huge));
         Ok(())
     }
 
@@ -209,7 +209,7 @@ impl Tables<'_> {
     /// Frees huge frames that were taken back; they stay full.
     pub(crate) fn free_whole(&self, huge: usize, count: usize) {
         self.end_whole(huge, count);
-        self.note_whole(huge, count, tree::change(1, 0));
+        self.note_freed(self.geometry.tree_of(huge));
     }
 
     /// What is wrong with freeing these as whole huge frames.
@@ -262,11 +262,5 @@ impl Tables<'_> {
             // Relaxed: published by the change of the entry that follows.
             row.store(word, Ordering::Relaxed);
         }
-    }
-
-    #[inline]
-    fn note_whole(&self, huge: usize, count: usize, change: u32) {
-        // One word of entries lies in one tree.
-        self.note_tree(self.geometry.tree_of(huge), change.wrapping_mul(count as u32));
     }
 }

@@ -49,6 +49,34 @@ fn the_fullest_huge_frame_is_filled_first() {
 }
 
 #[test]
+fn what_was_freed_last_is_taken_again_only_where_it_is_the_fullest() {
+    zone(FRAMES, 1, Geometry::DEFAULT, |frames| {
+        let local = frames.local(0).unwrap();
+        let next = || local.alloc(order(0)).unwrap().0;
+        // Its fourth frame is a block of its own.
+        let huge = |n: u64, used: u64| {
+            for (start, end) in [(0, 3), (3, 4), (4, used)] {
+                frames.alloc_at(FrameId(n * 512 + start), end - start).unwrap();
+            }
+        };
+        huge(0, 511);
+        huge(2, 448);
+        huge(4, 200);
+        huge(6, 100);
+        assert_eq!(next(), 511);
+        let row: Vec<_> = (0..64).map(|_| next()).collect();
+        assert!(row.iter().all(|frame| frame / 512 == 2));
+        // Huge frames 0 and 2 are full.
+        local.free(FrameId(3), order(0)).unwrap();
+        assert_eq!(next(), 3);
+        local.free(FrameId(6 * 512 + 3), order(0)).unwrap();
+        assert_eq!(next() / 512, 4);
+        local.drain();
+        assert!(frames.validate().is_ok());
+    });
+}
+
+#[test]
 fn moves_are_the_provable_minimum_for_single_frames() {
     for percent in [10, 50, 90] {
         for target in [1, 5, 20, HUGE] {
@@ -185,6 +213,23 @@ fn classes_keep_to_trees_of_their_own_until_there_is_no_other() {
             rest += 1;
         }
         assert_eq!(rest, FRAMES - 12_000);
+    });
+}
+
+#[test]
+fn huge_frames_give_their_class_to_free_trees() {
+    zone(FRAMES, 2, Geometry::DEFAULT, |frames| {
+        let movable = frames.local(0).unwrap();
+        let stays = frames.local(1).unwrap().with_class(Class::IMMOVABLE);
+        let tree = |frame: FrameId| frame.0 / 4096;
+        let huge = tree(stays.alloc(order(9)).unwrap());
+        let run = tree(stays.alloc(order(11)).unwrap());
+        // The two trees have room for 6 and 4 huge frames more.
+        for _ in 0..FRAMES / 512 - 16 {
+            let other = tree(movable.alloc(order(9)).unwrap());
+            assert!(other != huge && other != run);
+        }
+        assert!(movable.alloc(order(9)).is_ok(), "at last it goes where others are");
     });
 }
 

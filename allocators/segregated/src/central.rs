@@ -1,11 +1,13 @@
 //! A heap without threads' stocks: shelves over ground, and what goes back to the source.
 //!
-//! Locks: a shelf's, then the ground's, never the other way round, never two shelves at once. Chunks that
-//! blocks have to themselves (`own.rs`) are the ground's too.
+//! Locks: a shelf's, then the ground's, never the other way round, never two shelves at once, but for a
+//! class's first one and then others of it. Chunks that blocks have to themselves (`own.rs`) are the
+//! ground's too.
 
 use core::ptr::NonNull;
 
 use strata_core::lock::{Guarded, RawLock};
+use strata_core::span::{Flushed, Taken};
 use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicUsize;
 use strata_core::{Chunk, Exhausted, Source};
@@ -16,7 +18,7 @@ use crate::ground::{Ground, Run, settle};
 use crate::own::Own;
 use crate::region::Use;
 use crate::resident::{Grown, Resident};
-use crate::shelf::{self, Figures, Shelf};
+use crate::shelf::{self, Figures, Lists, Shelf};
 use crate::span::{self, FREE_PLACE, NONE, PLACE_BITS, Span, SpanId, ranges};
 use crate::territory::Territories;
 
@@ -28,6 +30,10 @@ pub(crate) trait Platform {
     const CLOCKED: bool;
     /// Whether addresses that something could not be moved to are never used again, nor given back.
     const FORGETS: bool;
+    /// Whether threads can be told apart, so that each has a shelf of its own where they would wait.
+    const SHARDED: bool;
+    /// A number that this thread has in common with few others; zero if it is not told apart.
+    fn shard() -> usize;
     /// Milliseconds of a clock that costs little.
     fn now() -> u64;
     /// How many chunks blocks may have to themselves, where each is a mapping.
@@ -40,6 +46,8 @@ pub(crate) struct Central<S, P: Platform> {
     pub(crate) territories: Territories,
     pub(crate) ground: Guarded<Ground, P::Lock>,
     pub(crate) shelves: [Shelf<P::Lock>; CLASSES],
+    /// Classes that have more than one shelf.
+    pub(crate) spread: AtomicUsize,
     /// Bytes that threads keep in their run slots.
     pub(crate) slots: AtomicUsize,
     /// Bytes with contents and without a block in chunks that blocks have, or had, to themselves.
@@ -86,6 +94,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             territories,
             ground,
             shelves,
+            spread: AtomicUsize::new(0),
             slots: AtomicUsize::new(0),
             spared: AtomicUsize::new(0),
             unmovable: AtomicUsize::new(0),
@@ -113,34 +122,43 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// Fills `out` with blocks of `class`. Answers how many it got, none where the source is
     /// exhausted, and the new memory that they take.
     pub(crate) fn refill(&self, class: usize, out: &mut [*mut u8]) -> (usize, Grown) {
-        let (cut, page_log2) = (class::cut(class), self.page_log2());
-        let attempt = |new_memory: Option<bool>| {
-            self.shelves[class].with(|lists| {
-                let before = lists.figures();
-                let mut taken = lists.take(&self.territories, cut, page_log2, out);
-                if let Some(new_memory) = new_memory
-                    && taken.blocks == 0
-                    && let Ok(id) = self.cut_span(class, new_memory)
-                {
-                    lists.add(&self.territories, id);
-                    taken = lists.take(&self.territories, cut, page_log2, out);
-                }
-                self.count(before, lists.figures());
-                taken
-            })
-        };
-        let mut attempt = attempt;
         // Frames that lie idle first, then those of other classes' spans without a live block, and
         // new ones only then.
         let others = self.has_empty();
-        let mut taken = attempt(Some(!others));
+        let mut taken = self.take(class, !others, out);
         if taken.blocks == 0 && others {
             self.retire_empty();
-            taken = attempt(Some(true));
+            taken = self.take(class, true, out);
         }
+        let page_log2 = self.page_log2();
         let grown = self.resident.grow(taken.fresh << page_log2);
         self.learn(taken.again << page_log2);
         (taken.blocks, grown)
+    }
+
+    /// Takes blocks from spans of `class`, or from a new one.
+    fn take(&self, class: usize, new_memory: bool, out: &mut [*mut u8]) -> Taken {
+        self.with_only(class, |lists| {
+            let mut taken = self.take_from(class, lists, out);
+            if taken.blocks == 0
+                && let Ok(id) = self.cut_span(class, new_memory)
+            {
+                let before = lists.figures();
+                lists.add(&self.territories, id);
+                self.count(before, lists.figures());
+                taken = self.take_from(class, lists, out);
+            }
+            taken
+        })
+        .unwrap_or_else(|| self.take_around(class, new_memory, out))
+    }
+
+    /// Takes blocks from spans of `class` on one shelf.
+    pub(crate) fn take_from(&self, class: usize, lists: &mut Lists, out: &mut [*mut u8]) -> Taken {
+        let before = lists.figures();
+        let taken = lists.take(&self.territories, class::cut(class), self.page_log2(), out);
+        self.count(before, lists.figures());
+        taken
     }
 
     /// Whether a shelf has spans without a live block; racy.
@@ -154,7 +172,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         if !self.has_empty() {
             return;
         }
-        for shelf in self.shelves.iter().filter(|shelf| shelf.empty() != 0) {
+        for (_, shelf) in self.all_shelves().filter(|(_, shelf)| shelf.empty() != 0) {
             let chain = shelf.with(|lists| {
                 let before = lists.figures();
                 let chain = lists.take_empty(&self.territories, usize::MAX);
@@ -177,20 +195,28 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
 
     /// Takes blocks of `class` back. Answers whether so much is kept that some was purged.
     pub(crate) fn flush(&self, class: usize, blocks: &[*mut u8]) -> bool {
-        let shelf = &self.shelves[class];
-        let flushed = shelf.with(|lists| {
-            let before = lists.figures();
-            let flushed = shelf::put(lists, &self.territories, class, self.page_log2(), blocks);
-            self.count(before, lists.figures());
-            flushed
-        });
-        if flushed.grew == 0 {
-            return false;
-        }
+        let flushed = self.with_only(class, |lists| self.put_on(class, lists, blocks));
+        let grew = match flushed {
+            Some(flushed) => self.settle_flushed(flushed),
+            None => self.put_around(class, blocks),
+        };
+        grew != 0 && self.give_back(grew)
+    }
+
+    /// Puts blocks back in spans of `class` on one shelf.
+    pub(crate) fn put_on(&self, class: usize, lists: &mut Lists, blocks: &[*mut u8]) -> Flushed {
+        let before = lists.figures();
+        let flushed = shelf::put(lists, &self.territories, class, self.page_log2(), blocks);
+        self.count(before, lists.figures());
+        flushed
+    }
+
+    /// Gives spans that a flush left to the ground. Answers how many bytes became idle.
+    pub(crate) fn settle_flushed(&self, flushed: Flushed) -> usize {
         if flushed.left != NONE {
             self.retire(flushed.left);
         }
-        self.give_back(flushed.grew)
+        flushed.grew
     }
 
     /// Keeps the sums over all shelves up to date.
@@ -205,35 +231,52 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         }
     }
 
-    /// A new span for `class`, on no shelf. The caller holds the shelf's lock.
-    fn cut_span(&self, class: usize, new_memory: bool) -> Result<SpanId, Exhausted> {
+    /// A new span for `class`, on no shelf.
+    ///
+    /// Where frames with contents lie in shorter stretches than a long span wants, a short one is cut from
+    /// them before new memory is taken.
+    pub(crate) fn cut_span(&self, class: usize, new_memory: bool) -> Result<SpanId, Exhausted> {
         let length = self.next_length(class);
+        self.ground.with(|ground| {
+            let mut cut = |length, new_memory| self.cut_from(ground, class, length, new_memory);
+            match cut(length, false).or_else(|Exhausted| cut(Length::Short, false)) {
+                Err(Exhausted) if new_memory => cut(length, true),
+                cut => cut,
+            }
+        })
+    }
+
+    fn cut_from(
+        &self,
+        ground: &mut Ground,
+        class: usize,
+        length: Length,
+        new_memory: bool,
+    ) -> Result<SpanId, Exhausted> {
         let frames = class::span_frames(class, length);
         let page = 1 << self.page_log2();
         let align = if (frames * FRAME).is_multiple_of(page) { page / FRAME } else { 1 };
-        self.ground.with(|ground| {
-            let taken = ground.take(&self.source, &self.territories, frames, align, new_memory)?;
-            let run = taken.run;
-            let id = match ground.take_place(&self.source, &self.territories, run.territory) {
-                Ok(id) => id,
-                Err(Exhausted) => {
-                    let touched = (!taken.zero).then_some(0..frames);
-                    ground.put(&self.territories, run, touched);
-                    return Err(Exhausted);
-                }
-            };
-            let span = span::new(taken.base, class, length, id, page, taken.contents, taken.gone);
-            // SAFETY: a place that was just taken, so ours alone.
-            unsafe { self.territories.span(id).write(span) };
-            let place = id & ((1 << PLACE_BITS) - 1);
-            settle(&self.territories, run, Use::Span { class: class as u8, place });
-            Ok(id)
-        })
+        let taken = ground.take(&self.source, &self.territories, frames, align, new_memory)?;
+        let run = taken.run;
+        let id = match ground.take_place(&self.source, &self.territories, run.territory) {
+            Ok(id) => id,
+            Err(Exhausted) => {
+                let touched = (!taken.zero).then_some(0..frames);
+                ground.put(&self.territories, run, touched);
+                return Err(Exhausted);
+            }
+        };
+        let span = span::new(taken.base, class, length, id, page, taken.contents, taken.gone);
+        // SAFETY: a place that was just taken, so ours alone.
+        unsafe { self.territories.span(id).write(span) };
+        let place = id & ((1 << PLACE_BITS) - 1);
+        settle(&self.territories, run, Use::Span { class: class as u8, place });
+        Ok(id)
     }
 
     /// How long the next span of `class` is: short until what is live would fill a long one.
     fn next_length(&self, class: usize) -> Length {
-        let blocks = self.shelves[class].live();
+        let blocks = self.live_of(class);
         if blocks < class::cut(class).blocks() { Length::Short } else { Length::Long }
     }
 

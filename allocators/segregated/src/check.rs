@@ -62,7 +62,7 @@ pub enum Walked {
 
 impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// Calls back with the class and the territory's place of each span, and with each large run.
-    fn tenants(&self, mut visit: impl FnMut(NonNull<u8>, Use)) {
+    pub(crate) fn tenants(&self, mut visit: impl FnMut(NonNull<u8>, Use)) {
         for (number, territory) in self.territories.iter().enumerate() {
             let regions = self.ground.with(|ground| ground.regions(number));
             let (mut frame, mut last) = (0, None);
@@ -84,16 +84,24 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     }
 
     /// Calls `work` with the span at `at` under the lock of its shelf, if it is still there.
-    fn with_span<R>(&self, at: NonNull<u8>, class: u8, work: impl FnOnce(&Span) -> R) -> Option<R> {
-        let shelf = &self.shelves[usize::from(class)];
+    fn with_span<R>(
+        &self,
+        at: NonNull<u8>,
+        class: u8,
+        place: u32,
+        work: impl FnOnce(&Span) -> R,
+    ) -> Option<R> {
         // The shelf's lock keeps a span on it as it is; the ground's keeps one that has just left it
         // from being given back, and its place from being used for another.
-        shelf.with(|_| {
+        self.with_shelf_of(class.into(), place, |_| {
             self.ground.with(|_| {
                 let (territory, frame) = self.territories.locate(at.addr().get())?;
                 let territory = self.territories.get(territory);
                 // SAFETY: 1. it was in use a moment ago, so its region is. 2. as long as `self`.
-                let place = unsafe { territory.tenant(frame) }.span_of(class.into())?;
+                let there = unsafe { territory.tenant(frame) }.span_of(class.into())?;
+                if there != place {
+                    return None;
+                }
                 // SAFETY: a span of this class, which nobody changes under these two locks.
                 let span = unsafe { territory.span(place).as_ref() };
                 let here = span.class == class && span.base == at && span.list != LEFT;
@@ -113,8 +121,8 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             Use::Span { class, .. } if usize::from(class) >= CLASSES => {
                 fail("a span is of a class that there is", at);
             }
-            Use::Span { class, .. } => {
-                self.with_span(at, class, |span| {
+            Use::Span { class, place } => {
+                self.with_span(at, class, place, |span| {
                     checked.spans += 1;
                     checked.frames += span::frames(span);
                     checked.blocks += usize::from(span.total) - span.blocks.left();
@@ -146,10 +154,10 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// See [`Heap::walk`](crate::Heap::walk).
     pub(crate) fn walk(&self, visit: &mut dyn FnMut(Walked)) {
         self.tenants(|at, usage| match usage {
-            Use::Span { class, .. } if usize::from(class) < CLASSES => {
+            Use::Span { class, place } if usize::from(class) < CLASSES => {
                 let cut = class::cut(class.into());
                 let len = ByteCount(cut.block_len());
-                self.with_span(at, class, |span| {
+                self.with_span(at, class, place, |span| {
                     for number in 0..span.total.into() {
                         let at = span.block(cut, number);
                         visit(if span.blocks.is_free(number) {

@@ -115,12 +115,8 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
 
     /// Looks at what is live and answers what may be kept.
     pub(crate) fn look(&self) -> usize {
-        let in_classes: usize = self
-            .shelves
-            .iter()
-            .enumerate()
-            .map(|(c, s)| s.live() * class::cut(c).block_len())
-            .sum();
+        let in_classes: usize =
+            (0..CLASSES).map(|class| self.live_of(class) * class::cut(class).block_len()).sum();
         self.ground.with(|ground| {
             let in_spans = in_classes.min(ground.used_bytes());
             let live = in_spans + ground.large.bytes + ground.runs_bytes();
@@ -195,7 +191,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         let page_log2 = self.page_log2();
         let mut done = 0;
         while done < wanted {
-            let others = self.shelves.iter().enumerate().filter(|(class, _)| *class != spared);
+            let others = self.all_shelves().filter(|(class, _)| *class != spared);
             let Some((_, shelf)) = others.max_by_key(|(_, shelf)| shelf.idle()) else { break };
             if shelf.idle() == 0 {
                 break;
@@ -274,7 +270,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             }
             let idle = idle.saturating_sub(spare);
             done += self.purge_ground(wanted.saturating_sub(done).min(idle));
-            let own = self.shelves.get(class).map_or(0, |shelf| shelf.idle() << self.page_log2());
+            let own = if class < CLASSES { self.idle_of(class) << self.page_log2() } else { 0 };
             let kept = self.idle_outside().0.saturating_sub(own).saturating_sub(spare);
             done += self.purge_spans(wanted.saturating_sub(done).min(kept), class);
             self.ground.with(|ground| ground.budget.made_up(done));

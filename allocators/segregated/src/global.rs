@@ -124,6 +124,14 @@ mod process_face {
             wishes::set_huge_pages(wish)
         }
 
+        /// Has blocks of 1 MiB and more that are wanted zeroed, and whose memory had another block before,
+        /// zeroed by what is there of their pages: those are cleared, and the others, which a program that
+        /// touches little of such a block never had, are left away. By `mincore`, which nothing else here
+        /// calls: a sandbox may not know it. Without, all of such a block is cleared.
+        pub fn zero_by_pages(&self, wish: bool) {
+            wishes::set_zero_by_pages(wish);
+        }
+
         /// The heap's figures. What threads keep ready is read while they go on, so `allocated` is
         /// right to within their stocks, 2 MiB of blocks a thread at most.
         pub fn stats(&self) -> Stats {
@@ -169,6 +177,7 @@ mod process_face {
     #[inline(always)]
     fn take(class: usize) -> *mut u8 {
         if cfg!(feature = "checked") {
+            stocks::pin(true);
             return HEAP.take_one(class);
         }
         stocks::take(class)

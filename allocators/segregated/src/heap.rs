@@ -22,6 +22,11 @@ impl<L: RawLock> Platform for Bare<L> {
     type Lock = L;
     const CLOCKED: bool = false;
     const FORGETS: bool = false;
+    const SHARDED: bool = false;
+
+    fn shard() -> usize {
+        0
+    }
 
     fn now() -> u64 {
         0

@@ -5,10 +5,14 @@
 extern crate std;
 
 mod budget;
+#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+pub mod by_address;
 mod central;
 mod check;
 mod chunks;
 pub mod class;
+#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+mod fork;
 mod give_back;
 mod global;
 mod ground;
@@ -19,9 +23,12 @@ mod models;
 mod own;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 mod process;
+#[cfg(any(all(feature = "std", target_os = "linux"), test))]
+mod recover;
 mod region;
 mod resident;
 mod scraps;
+mod shards;
 mod shelf;
 mod span;
 mod stats;

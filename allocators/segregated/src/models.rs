@@ -5,11 +5,14 @@
 
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
+use std::boxed::Box;
+use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::vec::Vec;
 
-use strata_core::lock::SpinLock;
+use strata_core::lock::{RawLock, SpinLock};
 use strata_core::sync::{AtomicUsize, Ordering, model, thread};
 use strata_core::{Chunk, Contents, Exhausted, Source};
 
@@ -34,6 +37,8 @@ impl Pages {
     fn touch(&self) {
         // Relaxed: no partner; it orders nothing on purpose.
         self.contents.fetch_add(1, Ordering::Relaxed);
+        // What a thread did to its memory after a fork the child does not see.
+        leave_if_gone();
     }
 }
 
@@ -75,7 +80,78 @@ unsafe impl Source for Pages {
     }
 }
 
-type Heap = Central<Pages, Bare<SpinLock>>;
+/// What stands for a fork: the one thread that is left. Others leave at their next step outside of locks;
+/// this one holds all locks and goes through them.
+///
+/// All threads of a model are one thread of the system.
+mod forked {
+    use super::Cell;
+
+    std::thread_local! {
+        static FORKED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn get() -> usize {
+        FORKED.get()
+    }
+
+    pub(super) fn set(who: usize) {
+        FORKED.set(who);
+    }
+}
+
+struct Gone;
+
+fn me() -> usize {
+    let id = std::format!("{:?}", thread::current().id());
+    1 + id.bytes().filter(u8::is_ascii_digit).fold(0, |n, digit| 10 * n + usize::from(digit - b'0'))
+}
+
+fn is_child() -> bool {
+    forked::get() == me()
+}
+
+fn leave_if_gone() {
+    if forked::get() != 0 && !is_child() {
+        resume_unwind(Box::new(Gone));
+    }
+}
+
+/// The lock of these models: it keeps the threads out that a fork left behind.
+#[derive(Debug)]
+struct Lock(SpinLock);
+
+// SAFETY: 1. the lock inside, but for the thread that holds all of them. 2. and 3. as there; what
+// unwinds does not hold it.
+unsafe impl RawLock for Lock {
+    fn open() -> Self {
+        Self(SpinLock::new())
+    }
+
+    fn lock(&self) {
+        if !is_child() {
+            self.0.lock();
+            if forked::get() != 0 {
+                // SAFETY: 1. just taken: the child is done with it.
+                unsafe { self.0.unlock() };
+                leave_if_gone();
+            }
+        }
+    }
+
+    fn try_lock(&self) -> bool {
+        is_child() || self.0.try_lock()
+    }
+
+    unsafe fn unlock(&self) {
+        if !is_child() {
+            // SAFETY: 1. the caller's.
+            unsafe { self.0.unlock() };
+        }
+    }
+}
+
+type Heap = Central<Pages, Bare<Lock>>;
 
 fn heap() -> Arc<Heap> {
     Arc::new(Heap::new(Pages { contents: AtomicUsize::new(0) }))
@@ -133,10 +209,20 @@ fn finish(heap: Arc<Heap>, live: &[(usize, Blocks)]) {
 
 /// Explores `work`, in which two threads use a heap.
 fn explore(work: impl Fn() + Sync + Send + 'static) {
+    explore_up_to(usize::MAX, work);
+}
+
+/// The same with no more than `most` preemptions: more take minutes where each shelf is locked.
+fn explore_up_to(most: usize, work: impl Fn() + Sync + Send + 'static) {
     let mut builder = model::Builder::new();
     builder.max_branches = 100_000;
+    builder.preemption_bound = match builder.preemption_bound {
+        None if most == usize::MAX => None,
+        bound => Some(bound.unwrap_or(most).min(most)),
+    };
     let work = Arc::new(work);
     builder.check(move || {
+        forked::set(0);
         // A heap of loom's types is more than the stack of a model's first thread holds.
         let work = Arc::clone(&work);
         let roomy = thread::Builder::new().stack_size(1 << 20).spawn(move || work());
@@ -239,7 +325,7 @@ fn a_purge_of_everything_while_another_thread_takes_the_span_that_was_kept() {
 
 #[test]
 fn a_validation_finds_nothing_while_spans_come_and_go() {
-    explore(|| {
+    explore_up_to(2, || {
         let heap = heap();
         let (full, kept) = two_spans(&heap);
         let other = Arc::clone(&heap);
@@ -250,5 +336,89 @@ fn a_validation_finds_nothing_while_spans_come_and_go() {
         assert_eq!(heap.validate().map(drop), Ok(()));
         let theirs = thread.join().unwrap();
         finish(heap, &[(CLASS, kept), (OTHER, theirs)]);
+    });
+}
+
+#[test]
+fn a_class_gets_more_shelves_while_another_thread_frees_and_takes() {
+    explore_up_to(2, || {
+        let heap = heap();
+        let (full, kept) = two_spans(&heap);
+        let other = Arc::clone(&heap);
+        let thread = thread::spawn(move || {
+            put(&other, CLASS, &full);
+            take(&other, CLASS, 2)
+        });
+        heap.spread(CLASS);
+        let mine = take(&heap, CLASS, 2);
+        let theirs = thread.join().unwrap();
+        finish(heap, &[(CLASS, kept), (CLASS, mine), (CLASS, theirs)]);
+    });
+}
+
+#[test]
+fn two_threads_give_a_class_more_shelves() {
+    explore_up_to(2, || {
+        let heap = heap();
+        let (full, kept) = two_spans(&heap);
+        let other = Arc::clone(&heap);
+        let thread = thread::spawn(move || {
+            other.spread(CLASS);
+            put(&other, CLASS, &full);
+        });
+        heap.spread(CLASS);
+        let mine = take(&heap, CLASS, 2);
+        thread.join().unwrap();
+        finish(heap, &[(CLASS, kept), (CLASS, mine)]);
+    });
+}
+
+/// Explores a fork at any moment of `work`, which may free the blocks of a full span.
+fn explore_fork(work: fn(&Heap, &[usize])) {
+    explore_up_to(2, move || {
+        let heap = heap();
+        let (full, kept) = two_spans(&heap);
+        let other = Arc::clone(&heap);
+        let theirs = full.clone();
+        let thread = thread::spawn(move || {
+            let outcome = catch_unwind(AssertUnwindSafe(|| work(&other, &theirs)));
+            assert!(outcome.is_ok_and(|()| true) || forked::get() != 0);
+        });
+        heap.hold();
+        forked::set(me());
+        // SAFETY: 1. the other thread leaves at its next step.
+        unsafe { heap.recover(0) };
+        let taken: usize = heap.validate().expect("tables agree").blocks;
+        let mine = [take(&heap, CLASS, 3), take(&heap, OTHER, 3)];
+        let all: BTreeSet<_> = mine.iter().flatten().chain(&kept).collect();
+        assert_eq!(all.len(), 7, "a block was handed out twice");
+        put(&heap, CLASS, &mine[0]);
+        put(&heap, OTHER, &mine[1]);
+        heap.purge_all();
+        assert_eq!(heap.validate().map(|checked| checked.blocks), Ok(taken));
+        put(&heap, CLASS, &kept);
+        forked::set(usize::MAX);
+        // SAFETY: 1. taken above.
+        unsafe { heap.let_go() };
+        thread.join().unwrap();
+        let mut heap = Arc::into_inner(heap).expect("the other thread is done");
+        forked::set(0);
+        heap.release();
+    });
+}
+
+#[test]
+fn a_fork_while_another_thread_empties_a_span_and_purges() {
+    explore_fork(|heap, full| {
+        put(heap, CLASS, full);
+        heap.purge_all();
+    });
+}
+
+#[test]
+fn a_fork_while_another_thread_takes_and_frees() {
+    explore_fork(|heap, _| {
+        let blocks = take(heap, OTHER, 2);
+        put(heap, OTHER, &blocks);
     });
 }

@@ -6,11 +6,12 @@ use strata_core::source::rounded_len;
 use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicUsize;
 use strata_core::{Chunk, Contents, Exhausted, Source};
-use strata_os::{FutexLock, OsReserve, clock, limits, memory};
+use strata_os::{OsReserve, clock, limits, memory};
 
 use crate::budget::GiveBack;
 use crate::central::{Central, Platform};
-use crate::wishes;
+use crate::fork::ForkLock;
+use crate::{stocks, wishes};
 
 /// The one heap behind every [`SegregatedAlloc`](crate::SegregatedAlloc).
 pub(crate) static HEAP: Central<ProcessMemory, Process> = Central::new(ProcessMemory);
@@ -20,11 +21,16 @@ pub(crate) static HEAP: Central<ProcessMemory, Process> = Central::new(ProcessMe
 pub(crate) struct Process;
 
 impl Platform for Process {
-    type Lock = FutexLock;
+    type Lock = ForkLock;
     const CLOCKED: bool = true;
     /// Linux before 6.17 takes them away for a moment when it refuses, and another thread may have got
     /// them since.
     const FORGETS: bool = true;
+    const SHARDED: bool = true;
+
+    fn shard() -> usize {
+        stocks::number()
+    }
 
     fn now() -> u64 {
         clock::coarse_millis()

@@ -8,6 +8,8 @@ use core::ops::Range;
 use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicU32;
 
+use crate::class::CLASSES;
+
 /// Frames of a region: 2 MiB of them, a huge page on most systems.
 pub(crate) const FRAMES: usize = 512;
 const WORDS: usize = FRAMES / 64;
@@ -202,6 +204,17 @@ impl Tenant {
         (word >> 24 == class as u32 + 1).then_some(word & LOW)
     }
 
+    /// The class of the span here; `None` for everything else. The quick question of who has an
+    /// address alone.
+    #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+    #[inline]
+    pub(crate) fn class(&self) -> Option<usize> {
+        // Relaxed: see the type.
+        let word = self.0.load(Ordering::Relaxed) as i32;
+        // Runs have the highest bit, and nothing is zero.
+        (word > 0).then(|| (word >> 24) as usize - 1)
+    }
+
     pub(crate) fn set(&self, usage: Use) {
         // Relaxed: see the type.
         self.0.store(usage.encode(), Ordering::Relaxed);
@@ -277,6 +290,8 @@ impl Table {
 
 static_assertions::const_assert_eq!(size_of::<Region>(), 64 * 3 + 4 * FRAMES);
 static_assertions::const_assert_eq!(size_of::<Summary>(), 8);
+// What `Tenant::class` goes by.
+const _: () = assert!(CLASSES < 0x80 && OWN >= 0x80 && RUN >= 0x80);
 
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
@@ -335,6 +350,10 @@ mod tests {
                 assert_eq!(tenant.span_of(class.into()), Some(place));
             }
             assert_eq!(tenant.span_of(5), None);
+            #[cfg(all(feature = "std", target_os = "linux"))]
+            let class = if let Use::Span { class, .. } = usage { Some(class.into()) } else { None };
+            #[cfg(all(feature = "std", target_os = "linux"))]
+            assert_eq!(tenant.class(), class);
         }
     }
 }

@@ -65,6 +65,12 @@ impl Resident {
         self.now.load(Ordering::Relaxed) >= high - high / 8
     }
 
+    /// What there is, counted anew.
+    #[cfg(any(all(feature = "std", target_os = "linux"), test))]
+    pub(crate) fn set(&self, bytes: usize) {
+        self.now.store(bytes, Ordering::Relaxed);
+    }
+
     /// Counts `bytes` whose contents were given back.
     pub(crate) fn shrink(&self, bytes: usize) {
         // What a page wider than a frame keeps is not always known, and then not counted.

@@ -1,56 +1,84 @@
-//! One class: its spans with free blocks, under one lock.
+//! Spans of one class with free blocks, under one lock.
 //!
 //! Which span blocks are taken from, and which retire, is strata-core's [`Lists`]: the fullest first,
 //! so that the others drain. A span without a live block stands in the last list, where this class
 //! finds it again, until another class needs frames or the heap purges.
 
+use core::cell::Cell;
+use core::ptr;
+
 use strata_core::lock::{Guarded, RawLock};
 use strata_core::misuse;
 pub(crate) use strata_core::span::{Figures, Lists};
 use strata_core::span::{Flushed, Misuse};
-use strata_core::sync::Ordering;
-use strata_core::sync::unexplored::AtomicUsize;
+use strata_core::sync::unexplored::{AtomicBool, AtomicUsize};
+use strata_core::sync::{AtomicPtr, Ordering};
 
 use crate::class;
+use crate::shards::SHARDS;
 use crate::span::{PLACE_BITS, SpanId};
 use crate::territory::Territories;
 
-/// One class of a heap, on cache lines of its own.
+/// Passes of a shelf that tell whether threads wait for one another there.
+const WINDOW: u32 = if cfg!(strata_loom) { 4 } else { 1024 };
+/// The part of them at which it is crowded.
+const CROWDED: u32 = if cfg!(strata_loom) { 4 } else { 16 };
+
+/// Some or all spans of a class, on cache lines of its own.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Shelf<L> {
-    lists: Guarded<Lists, L>,
+    inside: Guarded<Inside, L>,
     /// As in [`Figures`]. Written under the lock, read anywhere: for sums that need not be of one
     /// moment.
     live: AtomicUsize,
     idle: AtomicUsize,
     empty: AtomicUsize,
+    /// Whether a span had free blocks, and whether threads waited, when somebody looked last.
+    is_open: AtomicBool,
+    is_crowded: AtomicBool,
+    /// The class's other shelves, where it has some: see `shards.rs`. Set once, under the lock.
+    pub(crate) others: AtomicPtr<Others<L>>,
 }
+
+/// What a shelf's lock protects.
+#[derive(Debug)]
+struct Inside {
+    lists: Lists,
+    /// Passes since the window began, and those that had to wait.
+    passes: u32,
+    waits: u32,
+}
+
+/// The shelves of a class beyond its first one.
+pub(crate) type Others<L> = [Shelf<L>; SHARDS - 1];
+
+const INSIDE: Inside = Inside { lists: Lists::NEW, passes: 0, waits: 0 };
 
 impl<L: RawLock> Shelf<L> {
     #[cfg(not(strata_loom))]
     pub(crate) const fn new() -> Self {
-        let lists = Guarded::new(L::OPEN, Lists::NEW);
-        Self {
-            lists,
-            live: AtomicUsize::new(0),
-            idle: AtomicUsize::new(0),
-            empty: AtomicUsize::new(0),
-        }
+        Self::of_lock(Guarded::new(L::OPEN, INSIDE), AtomicPtr::new(ptr::null_mut()))
     }
 
     #[cfg(strata_loom)]
     pub(crate) fn new() -> Self {
-        let lists = Guarded::new(L::open(), Lists::NEW);
+        Self::of_lock(Guarded::new(L::open(), INSIDE), AtomicPtr::new(ptr::null_mut()))
+    }
+
+    const fn of_lock(inside: Guarded<Inside, L>, others: AtomicPtr<Others<L>>) -> Self {
         Self {
-            lists,
+            inside,
             live: AtomicUsize::new(0),
             idle: AtomicUsize::new(0),
             empty: AtomicUsize::new(0),
+            is_open: AtomicBool::new(false),
+            is_crowded: AtomicBool::new(false),
+            others,
         }
     }
 
-    /// Blocks handed out; racy.
+    /// Blocks handed out, as a difference that may have wrapped: see [`Figures::live`]; racy.
     pub(crate) fn live(&self) -> usize {
         // Relaxed: a figure of no certain moment.
         self.live.load(Ordering::Relaxed)
@@ -68,17 +96,59 @@ impl<L: RawLock> Shelf<L> {
         self.empty.load(Ordering::Relaxed)
     }
 
+    /// Whether there may be free blocks; racy.
+    pub(crate) fn is_open(&self) -> bool {
+        // Relaxed: who takes it for false looks elsewhere.
+        self.is_open.load(Ordering::Relaxed)
+    }
+
+    /// Whether threads wait for one another here; racy.
+    pub(crate) fn is_crowded(&self) -> bool {
+        // Relaxed: it decides no more than when something is done.
+        self.is_crowded.load(Ordering::Relaxed)
+    }
+
+    /// See [`Guarded::hold`].
+    #[cfg(any(all(feature = "std", target_os = "linux"), test))]
+    pub(crate) fn hold(&self) {
+        self.inside.hold();
+    }
+
+    /// See [`Guarded::let_go`].
+    ///
+    /// # Safety
+    ///
+    /// 1. This thread holds it, or is that thread in a child of its process.
+    #[cfg(any(all(feature = "std", target_os = "linux"), test))]
+    pub(crate) unsafe fn let_go(&self) {
+        // SAFETY: 1. the caller's.
+        unsafe { self.inside.let_go() };
+    }
+
     /// Calls `work` with the lists under the lock, and publishes the figures.
     #[inline]
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Lists) -> R) -> R {
-        self.lists.with(|lists| {
-            let result = work(lists);
-            // Relaxed: see the fields.
-            self.live.store(lists.figures().live, Ordering::Relaxed);
-            self.idle.store(lists.figures().idle, Ordering::Relaxed);
-            self.empty.store(lists.figures().empty, Ordering::Relaxed);
-            result
-        })
+        let waited = Cell::new(0);
+        self.inside.with_watched(
+            || waited.set(1),
+            |inside| {
+                let result = work(&mut inside.lists);
+                let figures = inside.lists.figures();
+                // Relaxed, all: see the fields.
+                self.live.store(figures.live, Ordering::Relaxed);
+                self.idle.store(figures.idle, Ordering::Relaxed);
+                self.empty.store(figures.empty, Ordering::Relaxed);
+                self.is_open.store(inside.lists.is_open(), Ordering::Relaxed);
+                inside.passes += 1;
+                inside.waits += waited.get();
+                if inside.passes == WINDOW {
+                    let crowded = inside.waits * CROWDED >= WINDOW;
+                    self.is_crowded.store(crowded, Ordering::Relaxed);
+                    (inside.passes, inside.waits) = (0, 0);
+                }
+                result
+            },
+        )
     }
 }
 
@@ -100,7 +170,7 @@ pub(crate) fn put(
 }
 
 /// The span of `class` that an address lies in. Stops the process where there is none.
-fn find(all: &Territories, class: usize, address: usize) -> SpanId {
+pub(crate) fn find(all: &Territories, class: usize, address: usize) -> SpanId {
     let Some((territory, frame)) = all.locate(address) else {
         misuse::stop("a freed block is not of this heap");
     };

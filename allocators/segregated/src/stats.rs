@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 use strata_core::{ByteCount, Source, Stats};
 
 use crate::central::{Central, Platform};
-use crate::class::{self, FRAME};
+use crate::class::{self, CLASSES, FRAME};
 use crate::span;
 
 impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
@@ -15,9 +15,9 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// or were given back; `cached` is what is kept without a block.
     pub(crate) fn stats(&self, in_stocks: usize) -> Stats {
         let (mut in_classes, mut idle_pages) = (0, 0);
-        for (class, shelf) in self.shelves.iter().enumerate() {
-            in_classes += shelf.live() * class::cut(class).block_len();
-            idle_pages += shelf.idle();
+        for class in 0..CLASSES {
+            in_classes += self.live_of(class) * class::cut(class).block_len();
+            idle_pages += self.idle_of(class);
         }
         let untouched = self.untouched();
         let (in_spans, _) = self.idle_outside();
@@ -51,7 +51,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     fn untouched(&self) -> usize {
         let page_log2 = self.page_log2();
         let mut bytes = 0;
-        for shelf in &self.shelves {
+        for (_, shelf) in self.all_shelves() {
             shelf.with(|lists| {
                 lists.each(&self.territories, |span| {
                     bytes += span::frames(span) * FRAME

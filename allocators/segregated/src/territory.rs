@@ -13,7 +13,7 @@
 use core::ptr::NonNull;
 
 use strata_core::align::align_up;
-use strata_core::sync::{AtomicUsize, Ordering, UnsafeCell};
+use strata_core::sync::{AtomicPtr, AtomicUsize, Ordering, UnsafeCell};
 use strata_core::{Chunk, Exhausted, Source};
 
 use crate::class::FRAME;
@@ -222,10 +222,29 @@ impl Territory {
     }
 }
 
+/// Where the first territory's frames and their tables are; no frames while there is none.
+#[derive(Debug)]
+struct Front {
+    first: AtomicUsize,
+    regions: AtomicPtr<Region>,
+    frames: AtomicUsize,
+}
+
+impl Front {
+    strata_core::const_unless_loom! {
+        fn new() -> Self {
+            let regions = AtomicPtr::new(core::ptr::null_mut());
+            Self { first: AtomicUsize::new(0), regions, frames: AtomicUsize::new(0) }
+        }
+    }
+}
+
 /// All territories of a heap: appended under the ground's lock, read without one.
 #[derive(Debug)]
 pub(crate) struct Territories {
     count: AtomicUsize,
+    /// Of the first one, once more.
+    front: Front,
     /// # Invariants
     ///
     /// 1. The first `count` are there and never change.
@@ -241,13 +260,14 @@ unsafe impl Send for Territories {}
 impl Territories {
     #[cfg(not(strata_loom))]
     pub(crate) const fn new() -> Self {
-        Self { count: AtomicUsize::new(0), list: [const { UnsafeCell::new(None) }; MAX] }
+        let list = [const { UnsafeCell::new(None) }; MAX];
+        Self { count: AtomicUsize::new(0), front: Front::new(), list }
     }
 
     #[cfg(strata_loom)]
     pub(crate) fn new() -> Self {
         let list = core::array::from_fn(|_| UnsafeCell::new(None));
-        Self { count: AtomicUsize::new(0), list }
+        Self { count: AtomicUsize::new(0), front: Front::new(), list }
     }
 
     #[inline]
@@ -276,6 +296,28 @@ impl Territories {
         (0..self.count()).find_map(|n| self.get(n).frame_of(address).map(|frame| (n, frame)))
     }
 
+    /// What stands on the frame of an address, if it is one of the first territory, which is mostly
+    /// the only one. Nothing is looked up but that.
+    ///
+    /// # Safety
+    ///
+    /// 1. and 2. of [`Territory::tenant`], for the frame that the address lies in.
+    #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+    #[inline(always)]
+    pub(crate) unsafe fn front_tenant(&self, address: usize) -> Option<&Tenant> {
+        // Acquire: its partner is the Release in `push`. Relaxed, the others: written before it.
+        let frames = self.front.frames.load(Ordering::Acquire);
+        let offset = address.wrapping_sub(self.front.first.load(Ordering::Relaxed));
+        let frame = offset / FRAME;
+        if frame >= frames {
+            return None;
+        }
+        let regions = self.front.regions.load(Ordering::Relaxed);
+        // SAFETY: the frame is one of this territory, so its region is in the table; initialised (1.)
+        // and there (2.).
+        unsafe { Some(&(*regions.add(frame / region::FRAMES)).tenants[frame % region::FRAMES]) }
+    }
+
     /// The span of that number.
     #[inline]
     pub(crate) fn span(&self, id: SpanId) -> NonNull<Span> {
@@ -291,6 +333,13 @@ impl Territories {
     pub(crate) unsafe fn push(&self, territory: Territory) {
         // Relaxed: only the holder of the lock writes (1.).
         let count = self.count.load(Ordering::Relaxed);
+        if count == 0 {
+            let front = &self.front;
+            front.first.store(territory.first.addr().get(), Ordering::Relaxed);
+            front.regions.store(territory.regions.as_ptr(), Ordering::Relaxed);
+            // Release: its partner is the Acquire in `front_tenant`.
+            front.frames.store(territory.frames, Ordering::Release);
+        }
         // SAFETY: not counted yet, so nobody reads it, and nobody else writes (1.).
         self.list[count].with_mut(|entry| unsafe { *entry = Some(territory) });
         // Release: its partner is the Acquire in `count`.

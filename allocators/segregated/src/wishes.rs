@@ -1,7 +1,8 @@
-//! What people may wish of the process heap's mappings: names in `/proc/PID/maps`, and huge pages.
+//! What people may wish of the process heap's mappings: names in `/proc/PID/maps`, huge pages, and that
+//! the system is asked which pages are there before they are zeroed.
 //!
-//! Neither is done unasked. Naming is a system call that strict sandboxes do not know, and huge pages
-//! are the system's policy until somebody has measured that they serve the program.
+//! Nothing of it is done unasked. Naming and asking are system calls that strict sandboxes do not know, and
+//! huge pages are the system's policy until somebody has measured that they serve the program.
 
 use core::ptr::NonNull;
 
@@ -13,6 +14,7 @@ use crate::process::HEAP;
 
 static NAMED: AtomicUsize = AtomicUsize::new(0);
 static HUGE: AtomicUsize = AtomicUsize::new(0);
+static ASKS: AtomicUsize = AtomicUsize::new(0);
 
 /// The mappings' name.
 const NAME: &core::ffi::CStr = c"strata heap";
@@ -23,6 +25,16 @@ pub(crate) fn name_memory() -> bool {
     NAMED.store(1, Ordering::Relaxed);
     // SAFETY: 1. and 2. a territory is a reservation of the heap's, whole.
     each(|at, len| unsafe { memory::name(at, len, NAME) }.is_ok())
+}
+
+/// Has the system asked which pages of a block are there before it is zeroed, or not.
+pub(crate) fn set_zero_by_pages(asks: bool) {
+    ASKS.store(usize::from(asks), Ordering::Relaxed);
+}
+
+/// Whether the system is asked.
+pub(crate) fn zeroes_by_pages() -> bool {
+    ASKS.load(Ordering::Relaxed) != 0
 }
 
 /// Advises the system on huge pages in the heap's mappings, those to come too. Answers whether it

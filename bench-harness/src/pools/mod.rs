@@ -27,7 +27,7 @@ mod tests;
 mod time;
 
 pub use calibration::{PrivateArrays, RawList};
-#[allow(unused_imports, reason = "without a feature there is no peer")]
+#[allow(unused_imports, unreachable_pub, reason = "without a feature there is no peer")]
 pub use peers::*;
 pub use subject::{Claims, Entry, Payload, PoolFigures, PoolLocal, PoolSubject, linked};
 

@@ -32,7 +32,7 @@ mod time;
 mod translate;
 
 pub use calibration::{FirstFit, FixedSlots, Sliding};
-#[allow(unused_imports, reason = "without a feature there is no peer")]
+#[allow(unused_imports, unreachable_pub, reason = "without a feature there is no peer")]
 pub use peers::*;
 pub use subject::{Budget, Claims, Compacted, Entry, FreeBytes, RegionSubject, linked};
 

@@ -9,7 +9,7 @@ use super::{Cut, Occupancy};
 pub type SpanId = u32;
 /// No span.
 pub const NONE: SpanId = SpanId::MAX;
-/// What a span that left its [`Lists`](super::Lists) says of its list.
+/// What a span that is in no [`Lists`](super::Lists) says of its list: just cut, or gone from there.
 pub const LEFT: u8 = u8::MAX;
 
 /// A span: memory cut into equal blocks. Belongs to no thread.
@@ -101,7 +101,7 @@ impl Span {
             queue_prev: NONE,
             carved: 0,
             class,
-            list: 0,
+            list: LEFT,
             queued: false,
             pages: pages as u8,
             total: total as u16,

@@ -63,7 +63,8 @@ pub struct Lists {
 /// What the spans in some lists come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// Blocks handed out.
+    /// Blocks handed out, less those put back. Where spans changed lists by [`Lists::part`] this is a
+    /// difference that may have wrapped; the sum over the lists, which may wrap too, is what there is.
     pub live: usize,
     /// Idle pages.
     pub idle: usize,
@@ -143,7 +144,7 @@ impl Lists {
             taken.again += change.again;
             self.settle(all, span);
         }
-        self.figures.live += taken.blocks;
+        self.figures.live = self.figures.live.wrapping_add(taken.blocks);
         taken
     }
 
@@ -197,7 +198,7 @@ impl Lists {
             pages |= if span.pages == 0 { 0 } else { Span::pages_of(cut, number, page_log2) };
         }
         held[at].1 = pages;
-        self.figures.live -= blocks.len();
+        self.figures.live = self.figures.live.wrapping_sub(blocks.len());
         for (id, pages) in held {
             self.put_down(all, id, cut, pages, page_log2, unknown_leave, &mut flushed);
         }
@@ -324,6 +325,37 @@ impl Lists {
         }
         self.figures.empty -= usize::from(span.list == EMPTY);
         span.list = FULL;
+    }
+
+    /// Moves each span with free blocks that `goes` names to `other`. O(spans with free blocks).
+    pub fn part(
+        &mut self,
+        all: &impl Spans,
+        other: &mut Self,
+        mut goes: impl FnMut(SpanId) -> bool,
+    ) {
+        for list in 0..LISTS {
+            let mut next = self.open[list];
+            while next != NONE {
+                // SAFETY: 1. in a list of these, whose lock is held.
+                let span = unsafe { span(all, next) };
+                next = span.next;
+                if goes(span.id) {
+                    self.unlink(all, span);
+                    self.figures.idle -= span.idle.count_ones() as usize;
+                    if span.queued {
+                        self.dequeue(all, span);
+                    }
+                    other.add(all, span.id);
+                }
+            }
+        }
+    }
+
+    /// Whether a span has free blocks.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        self.open.iter().any(|&first| first != NONE)
     }
 
     /// Calls back with each span that has free blocks.

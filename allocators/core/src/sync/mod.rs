@@ -43,7 +43,7 @@ pub use twins::*;
 /// For what is no part of a protocol: counters that are only summed up, and words in memory that
 /// comes zeroed from the system, where a twin cannot be made.
 pub mod unexplored {
-    pub use core::sync::atomic::{AtomicU32, AtomicUsize};
+    pub use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 }
 
 /// Declares a function `const` in ordinary builds and plain under `--cfg strata_loom`, where

@@ -25,6 +25,24 @@ pub(crate) unsafe fn set_key(key: u32, value: *mut c_void) -> bool {
     unsafe { libc::pthread_setspecific(key, value) == 0 }
 }
 
+/// # Safety
+///
+/// 1. The functions may be called at every `fork`, and stay loaded.
+pub(crate) unsafe fn at_fork(
+    prepare: unsafe extern "C" fn(),
+    parent: unsafe extern "C" fn(),
+    child: unsafe extern "C" fn(),
+) -> bool {
+    // SAFETY: 1. of this function.
+    unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) == 0 }
+}
+
+/// The thread's handle, which is an address.
+pub(crate) fn thread_id() -> usize {
+    // SAFETY: always right.
+    unsafe { libc::pthread_self() as usize }
+}
+
 pub(crate) fn coarse_millis() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: a valid place. Where the clock is unknown it stays zero.

@@ -17,6 +17,18 @@ pub(crate) unsafe fn pin(_address: usize) -> bool {
     false
 }
 
+pub(crate) unsafe fn at_fork(
+    _prepare: unsafe extern "C" fn(),
+    _parent: unsafe extern "C" fn(),
+    _child: unsafe extern "C" fn(),
+) -> bool {
+    false
+}
+
+pub(crate) fn thread_id() -> usize {
+    1
+}
+
 pub(crate) fn coarse_millis() -> u64 {
     0
 }

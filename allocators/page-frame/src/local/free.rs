@@ -12,7 +12,8 @@ impl Local<'_> {
     /// Gives back a block that was taken with this order, from here or elsewhere.
     ///
     /// A frame (order 0) goes to the hand, if the hand is of its quarter row; otherwise it waits for
-    /// others of its row, and they are given back at once.
+    /// others of its row, and they are given back at once, or handed out again where no huge frame is
+    /// fuller than theirs.
     ///
     /// # Errors
     ///

@@ -61,7 +61,7 @@ pub struct Local<'a> {
 impl<'a> Local<'a> {
     pub(crate) fn acquire(frames: &'a PageFrames<'a>, index: usize) -> Option<Self> {
         // Those who ask spread over the zone.
-        let home = (frames.tables.trees.len() * index).checked_div(frames.locals())?;
+        let home = (frames.tables.trees * index).checked_div(frames.locals())?;
         Self::acquire_at(frames, index, home)
     }
 
@@ -91,8 +91,8 @@ impl<'a> Local<'a> {
     /// [`PageFrames::alloc`], near the stock.
     ///
     /// The longest path is that of a request for a frame that fails, and finds all hints out of date: it
-    /// reads or changes the word and the bits of each tree seven times, twelve words of the index for
-    /// each 64 huge frames, each entry five times and its rows once, the six words of each local's
+    /// reads or changes each word of four entries, with the hints of its tree, seven times, twelve words of
+    /// the index for each 64 huge frames, each entry five times and its rows once, the six words of each local's
     /// stock, and less than fifty words besides. While others have claims in flight it looks at
     /// entries, rows and stocks again, up to 64 times.
     ///
@@ -245,8 +245,7 @@ impl PageFrames<'_> {
     ) -> Option<R> {
         // All in one window, so that fullest first is exact, and the zone is used from its start on. A
         // shift, for this is done in each call.
-        let home =
-            (self.tables.trees.len().min(WINDOW) * index) >> self.locals().checked_ilog2()?;
+        let home = (self.tables.trees.min(WINDOW) * index) >> self.locals().checked_ilog2()?;
         let local = ManuallyDrop::new(Local::acquire_at(self, index, home)?);
         let answer = work(&local);
         local.slot.release();

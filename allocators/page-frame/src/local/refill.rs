@@ -26,9 +26,7 @@ impl Local<'_> {
         if let Some(huge) = self.slot.held() {
             let (row, bits) = self.slot.frees();
             if bits != 0 && tables.geometry.huge_of(row as u64 * ROW) == huge {
-                self.slot.bits(row, bits);
-                self.slot.set_frees(0);
-                return Ok(self.stock(row, bits));
+                return Ok(self.take_waiting(row, bits));
             }
             if let Some((row, bits)) = tables.grab(huge, ROW, true, &self.slot) {
                 return Ok(self.stock(row, bits));
@@ -41,17 +39,24 @@ impl Local<'_> {
     #[cold]
     fn refill_elsewhere(&self) -> Result<FrameId, Exhausted> {
         let tables = &self.frames.tables;
-        // What waits may make a huge frame free, or be the last there is. Where it makes a full one
-        // nearly full, none is fuller.
         let (waiting, bits) = self.slot.frees();
-        self.flush_frees();
+        // Where they leave their huge frame nearly full, none is fuller: they come back to the hand without
+        // a word that others see. Elsewhere that would keep huge frames alive that are about to be free.
         let last = tables.geometry.huge_of_row(waiting).0;
-        let last = (bits != 0 && tables.is_nearly_full(last) && self.fits(last)).then_some(last);
+        if bits != 0 && tables.is_nearly_full(last, bits.count_ones()) && self.fits(last) {
+            return Ok(self.take_waiting(waiting, bits));
+        }
         let place = self.place();
-        for huge in last.into_iter().chain((0..PICKS).map_while(|_| tables.pick(0, &place))) {
-            if let Some((row, bits)) = tables.grab(huge, ROW, true, &self.slot) {
-                self.hold(huge);
-                return Ok(self.stock(row, bits));
+        loop {
+            for huge in (0..PICKS).map_while(|_| tables.pick(0, &place)) {
+                if let Some((row, bits)) = tables.grab(huge, ROW, true, &self.slot) {
+                    self.hold(huge);
+                    return Ok(self.stock(row, bits));
+                }
+            }
+            // What waits may be the last there is.
+            if self.flush_frees() == 0 {
+                break;
             }
         }
         let frame =
@@ -61,10 +66,17 @@ impl Local<'_> {
         Ok(frame)
     }
 
+    /// Makes freed frames that wait the stock, and takes one out.
+    fn take_waiting(&self, row: usize, bits: u64) -> FrameId {
+        self.slot.bits(row, bits);
+        self.slot.set_frees(0);
+        self.stock(row, bits)
+    }
+
     /// Whether the tree of a huge frame is of the stock's class.
     fn fits(&self, huge: usize) -> bool {
         let tables = &self.frames.tables;
-        tables.tree(tables.geometry.tree_of(huge)).class() == self.class
+        tables.class(tables.geometry.tree_of(huge)) == self.class
     }
 
     /// Puts frames of a row that were taken for the stock into it, and takes one out.

@@ -13,7 +13,7 @@ use std::boxed::Box;
 use std::sync::Arc;
 use std::vec::Vec;
 
-use strata_core::sync::{AtomicU32, AtomicU64, Ordering, UnsafeCell, model, stopped_after, thread};
+use strata_core::sync::{AtomicU64, Ordering, UnsafeCell, model, stopped_after, thread};
 use strata_core::{FrameId, Order};
 
 use crate::entry::{HELD, shift};
@@ -33,7 +33,6 @@ struct Words {
     quads: Vec<AtomicU64>,
     planes: Vec<AtomicU64>,
     summary: Vec<AtomicU64>,
-    trees: Vec<AtomicU32>,
     undone: AtomicU64,
     slots: Vec<AtomicU64>,
     contents: Vec<UnsafeCell<u32>>,
@@ -62,7 +61,6 @@ impl Zone {
             quads: zeroes(huge.div_ceil(QUAD)),
             planes: zeroes(huge.div_ceil(GROUP) * PLANES),
             summary: zeroes(huge.div_ceil(QUAD).div_ceil(summary::TREES) * summary::WORDS),
-            trees: (0..huge.div_ceil(QUAD)).map(|_| AtomicU32::new(0)).collect(),
             undone: AtomicU64::new(0),
             slots: zeroes(locals * SLOT_WORDS),
             contents: (0..frames / CELL).map(|_| UnsafeCell::new(0)).collect(),
@@ -77,7 +75,7 @@ impl Zone {
             quads: &long.quads,
             planes: &long.planes,
             summary: &long.summary,
-            trees: &long.trees,
+            trees: huge.div_ceil(QUAD),
             undone: &long.undone,
             slots: &long.slots,
         };

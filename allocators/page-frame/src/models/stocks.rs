@@ -121,8 +121,8 @@ fn the_steps_of_each_path_are_those_that_are_stated() {
                 assert!(local.alloc(ONE).is_err());
             };
             let longest = steps_of(full, fails);
-            let (trees, rows, groups, locals) = (huge / QUAD, huge, huge.div_ceil(GROUP), 1);
-            let stated = 7 * trees + 12 * groups + 5 * huge + rows + 6 * locals + 50;
+            let (quads, rows, groups, locals) = (huge / QUAD, huge, huge.div_ceil(GROUP), 1);
+            let stated = 7 * quads + 12 * groups + 5 * huge + rows + 6 * locals + 50;
             assert!(longest <= stated, "{longest} steps, stated {stated}");
         }
     });

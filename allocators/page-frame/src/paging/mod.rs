@@ -27,10 +27,12 @@ mod nodes;
 #[cfg(all(test, not(strata_loom)))]
 mod shadow;
 mod space;
+mod table;
 mod take;
 #[cfg(all(test, not(strata_loom)))]
 mod tests;
 mod tree;
 
-pub use space::{PageSpace, PageStats, PageTable, TableError, Write};
+pub use space::{PageSpace, PageStats};
+pub use table::{PageTable, TableError, Write};
 pub use take::{Blocks, TakeFrames};

@@ -9,7 +9,8 @@ use core::ptr::NonNull;
 use strata_core::{FrameId, Source};
 
 use super::nodes::{ENTRIES, NodeId};
-use super::space::{PageSpace, PageTable, TableError, frame_in, node_in, pages_of, place};
+use super::space::{PageSpace, frame_in, node_in, pages_of, place};
+use super::table::{PageTable, TableError};
 use super::take::TakeFrames;
 
 /// Levels at most: more pages than there can be frames.

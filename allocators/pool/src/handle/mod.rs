@@ -315,7 +315,7 @@ impl<T, S: Source<Address = NonNull<u8>>> HandlePool<T, S> {
     }
 
     /// Makes a slot without a value count as used often, for tests of what follows.
-    #[cfg(all(test, not(strata_loom)))]
+    #[cfg(all(test, feature = "std", not(strata_loom)))]
     pub(crate) fn age(&mut self, handle: Handle<T>, generation: u32) {
         // SAFETY: 1. a slot that had a value has a row.
         unsafe { *self.generation(handle.index).as_ptr() = generation };
@@ -358,7 +358,7 @@ impl<T, S: Source<Address = NonNull<u8>>> fmt::Debug for HandlePool<T, S> {
     }
 }
 
-#[cfg(all(test, not(strata_loom)))]
+#[cfg(all(test, feature = "std", not(strata_loom)))]
 mod tests {
     use super::*;
 

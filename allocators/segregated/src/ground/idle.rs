@@ -8,6 +8,8 @@ use strata_core::Contents;
 use super::{BATCH, Ground, Run, tables};
 use crate::class::FRAME;
 use crate::region::{FRAMES, Table};
+#[cfg(any(all(feature = "std", target_os = "linux"), test))]
+use crate::region::{FrameSet, Use};
 use crate::territory::Territories;
 
 impl Ground {
@@ -109,6 +111,44 @@ impl Ground {
                 self.zeroed = false;
             }
             self.note_purged(all, run, 0..run.frames);
+        }
+    }
+}
+
+/// Frames in the hands of threads that are gone.
+#[cfg(any(all(feature = "std", target_os = "linux"), test))]
+impl Ground {
+    /// Takes back what counts as used and carries nothing: frames that were being purged by a thread
+    /// that is gone. They may have contents.
+    pub(crate) fn reclaim(&mut self, all: &Territories) {
+        for (number, territory) in all.iter().enumerate() {
+            for region in 0..self.regions(number) {
+                let there = (territory.frames() - region * FRAMES).min(FRAMES);
+                let mut carried = FrameSet::default();
+                let mut frame = 0;
+                while frame < there {
+                    // SAFETY: 1. a region in use. 2. territories end with the heap.
+                    let len = match unsafe { territory.tenant(region * FRAMES + frame) }.get() {
+                        Use::Nothing => 0,
+                        Use::Span { .. } => 1,
+                        Use::Run { frames } | Use::Own { frames } => frames as usize,
+                    };
+                    carried.insert(frame..(frame + len).min(FRAMES));
+                    frame += len.max(1);
+                }
+                let mut from = 0;
+                while from < there {
+                    let (table, _) = tables(&territory, region);
+                    let astray = |frame| table.used.contains(frame) && !carried.contains(frame);
+                    let start = (from..there).find(|&frame| astray(frame)).unwrap_or(there);
+                    let end = (start..there).find(|&frame| !astray(frame)).unwrap_or(there);
+                    if start < end {
+                        let (frame, frames) = (region * FRAMES + start, end - start);
+                        self.put(all, Run { territory: number, frame, frames }, Some(0..frames));
+                    }
+                    from = end;
+                }
+            }
         }
     }
 }

@@ -14,29 +14,39 @@ use crate::resident::Grown;
 /// A large block; null where the system has no more.
 #[inline(never)]
 pub(crate) fn take_large(layout: Layout) -> *mut u8 {
-    STOCKS.with(|stocks| match stocks.slot.take(layout) {
+    STOCKS.with(|stocks| take_large_in(stocks, layout))
+}
+
+/// [`take_large`] with the thread's own `stocks` at hand.
+#[inline(always)]
+pub(crate) fn take_large_in(stocks: &Stocks, layout: Layout) -> *mut u8 {
+    match stocks.slot.take(layout) {
         Some(block) => block,
         None => take_slow(stocks, layout).0,
-    })
+    }
 }
 
 /// A large block, zeroed.
 #[inline(never)]
 pub(crate) fn take_large_zeroed(layout: Layout) -> *mut u8 {
-    STOCKS.with(|stocks| {
-        let slot = &stocks.slot;
-        if let Some(block) = slot.take(layout) {
-            // SAFETY: 1. a block holds its layout, and is this thread's.
-            slot.dense.set(unsafe { zero::clear(block, layout.size(), slot.dense.get()) });
-            return block;
-        }
-        let (block, zero) = take_slow(stocks, layout);
-        if !zero && !block.is_null() {
-            // SAFETY: 1. as above.
-            unsafe { zero::clear(block, layout.size(), false) };
-        }
-        block
-    })
+    STOCKS.with(|stocks| take_large_zeroed_in(stocks, layout))
+}
+
+/// [`take_large_zeroed`] with the thread's own `stocks` at hand.
+#[inline]
+pub(crate) fn take_large_zeroed_in(stocks: &Stocks, layout: Layout) -> *mut u8 {
+    let slot = &stocks.slot;
+    if let Some(block) = slot.take(layout) {
+        // SAFETY: 1. a block holds its layout, and is this thread's.
+        slot.dense.set(unsafe { zero::clear(block, layout.size(), slot.dense.get()) });
+        return block;
+    }
+    let (block, zero) = take_slow(stocks, layout);
+    if !zero && !block.is_null() {
+        // SAFETY: 1. as above.
+        unsafe { zero::clear(block, layout.size(), false) };
+    }
+    block
 }
 
 /// A large block that the slot has not, and whether it is zero.
@@ -65,12 +75,21 @@ fn take_slow(stocks: &Stocks, layout: Layout) -> (*mut u8, bool) {
 /// 1. `block` is a live block of the process heap for `layout`, which is large.
 #[inline(never)]
 pub(crate) unsafe fn put_large(block: NonNull<u8>, layout: Layout) {
-    STOCKS.with(|stocks| {
-        if !stocks.slot.put(block.as_ptr(), layout) {
-            // SAFETY: 1. the caller's.
-            unsafe { put_slow(stocks, block, layout) };
-        }
-    });
+    // SAFETY: 1. the caller's.
+    STOCKS.with(|stocks| unsafe { put_large_in(stocks, block, layout) });
+}
+
+/// [`put_large`] with the thread's own `stocks` at hand.
+///
+/// # Safety
+///
+/// 1. As there.
+#[inline(always)]
+pub(crate) unsafe fn put_large_in(stocks: &Stocks, block: NonNull<u8>, layout: Layout) {
+    if !stocks.slot.put(block.as_ptr(), layout) {
+        // SAFETY: 1. the caller's.
+        unsafe { put_slow(stocks, block, layout) };
+    }
 }
 
 /// # Safety
@@ -118,9 +137,25 @@ pub(crate) unsafe fn resize_large(
     new: Layout,
 ) -> Option<NonNull<u8>> {
     // SAFETY: 1. and 2. the caller's.
+    STOCKS.with(|stocks| unsafe { resize_large_in(stocks, block, layout, new) })
+}
+
+/// [`resize_large`] with the thread's own `stocks` at hand.
+///
+/// # Safety
+///
+/// 1. and 2. as there.
+#[inline]
+pub(crate) unsafe fn resize_large_in(
+    stocks: &Stocks,
+    block: NonNull<u8>,
+    layout: Layout,
+    new: Layout,
+) -> Option<NonNull<u8>> {
+    // SAFETY: 1. and 2. the caller's.
     let (block, grown) = unsafe { HEAP.resize_large(block, layout, new) }?;
     if grown.bytes != 0 {
-        STOCKS.with(|stocks| make_up(stocks, grown));
+        make_up(stocks, grown);
     }
     Some(block)
 }

@@ -7,14 +7,16 @@ use core::ptr::{self, NonNull};
 use strata_core::lock::Guarded;
 use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicUsize;
-use strata_os::FutexLock;
 use strata_os::library;
 use strata_os::thread::ExitHook;
 
+#[cfg(feature = "stats")]
+use super::STOCKS;
 use super::peak::ALL;
 use super::thread::{Cold, Thread, give_scrap, take_scrap};
-use super::{STOCKS, Stocks, adapt, nothing, passed};
+use super::{Stocks, adapt, nothing, passed};
 use crate::class::CLASSES;
+use crate::fork::{self, ForkLock};
 use crate::process::HEAP;
 
 /// Where a thread stands; part of its thread-local words.
@@ -25,14 +27,17 @@ pub(super) struct State {
     /// How often the exit hook ran: a thread that allocates in the last rounds of destructors gets
     /// no stocks any more, for nobody would take them back.
     exits: Cell<u8>,
+    /// Whether the library that this code is in may be unloaded, and so is [pinned](pin).
+    pins: bool,
     #[cfg(feature = "stats")]
     requested: strata_core::sync::unexplored::AtomicUsize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 enum Phase {
-    /// No stocks.
-    Fresh,
+    /// No stocks. Zero, as `by_address` promises.
+    Fresh = 0,
     /// The exit hook is being armed, in which the C library may allocate: no stocks for that.
     Arming,
     Armed,
@@ -41,11 +46,12 @@ enum Phase {
 }
 
 impl State {
-    pub(super) const fn new() -> Self {
+    pub(super) const fn new(pins: bool) -> Self {
         Self {
             thread: Cell::new(ptr::null_mut()),
             phase: Cell::new(Phase::Fresh),
             exits: Cell::new(0),
+            pins,
             #[cfg(feature = "stats")]
             requested: strata_core::sync::unexplored::AtomicUsize::new(0),
         }
@@ -57,24 +63,24 @@ impl State {
 const REARMS: u8 = 2;
 
 /// All stocks: those of threads, and those that threads left behind.
-struct Registry {
-    threads: *mut Thread,
+pub(super) struct Registry {
+    pub(super) threads: *mut Thread,
     /// Stocks of threads that ended, for the next ones that begin: linked by `next`.
-    left: *mut Thread,
+    pub(super) left: *mut Thread,
     /// Bytes of their blocks, and of those that ending threads are about to leave.
-    left_bytes: usize,
+    pub(super) left_bytes: usize,
     /// Bytes that they themselves take.
-    left_own: usize,
+    pub(super) left_own: usize,
 }
 // SAFETY: the lists are reached under the lock; threads outlive their membership.
 unsafe impl Send for Registry {}
-static REGISTRY: Guarded<Registry, FutexLock> = Guarded::new(
-    FutexLock::new(),
+pub(super) static REGISTRY: Guarded<Registry, ForkLock> = Guarded::new(
+    ForkLock::new(),
     Registry { threads: ptr::null_mut(), left: ptr::null_mut(), left_bytes: 0, left_own: 0 },
 );
 
 /// Threads with stocks. Relaxed, all: who reads it acts rightly on any value.
-static THREADS: AtomicUsize = AtomicUsize::new(0);
+pub(super) static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether more threads than one have stocks.
 pub(super) fn are_several() -> bool {
@@ -100,12 +106,13 @@ pub(super) fn thread(stocks: &Stocks) -> Option<&mut Thread> {
 fn arm(stocks: &Stocks) {
     let state = &stocks.state;
     state.phase.set(Phase::Arming);
-    pin();
+    pin(state.pins);
     let Some(at) = REGISTRY.with(take_left).or_else(new_thread) else {
         state.phase.set(Phase::Fresh);
         return;
     };
-    // SAFETY: the value is a thread's slow side, as the hook expects, and the code stays: `pin`.
+    // SAFETY: the value is a thread's slow side, as the hook expects. The code stays: `pin`, or
+    // where the stocks do not pin, who made them promised it.
     if !unsafe { HOOK.arm(at.cast::<c_void>()) } {
         // SAFETY: 1. in nobody's hand but ours.
         unsafe { drop_left(at) };
@@ -115,6 +122,7 @@ fn arm(stocks: &Stocks) {
     // SAFETY: ours alone until it is in the registry.
     let thread = unsafe { &mut *at.as_ptr() };
     thread.stocks = stocks;
+    thread.owner = strata_os::thread::id();
     for class in (0..CLASSES).filter(|class| !thread.cold[*class].base.is_null()) {
         thread.set(class, thread.left[class].into());
     }
@@ -140,6 +148,7 @@ fn new_thread() -> Option<NonNull<Thread>> {
     // SAFETY: a scrap of this length, ours alone. The arrays are written when they are used.
     unsafe {
         (&raw mut (*at).stocks).write(ptr::null());
+        (&raw mut (*at).owner).write(0);
         (&raw mut (*at).next).write(ptr::null_mut());
         (&raw mut (*at).prev).write(ptr::null_mut());
         (&raw mut (*at).cold).write([cold; CLASSES]);
@@ -200,37 +209,41 @@ unsafe fn drop_left(at: NonNull<Thread>) {
     unsafe { give_scrap(at.cast(), size_of::<Thread>()) };
 }
 
-/// Keeps the library that this code is in loaded: the hook calls into it.
-fn pin() {
+/// Done once a process, before anything of the system's may call into this code: it keeps the library
+/// that the code is in loaded, unless whoever made the stocks promised that (`pins`), and has forks
+/// watched.
+pub(crate) fn pin(pins: bool) {
     static PINNED: AtomicUsize = AtomicUsize::new(0);
-    // Relaxed: pinning twice does no harm.
-    if PINNED.load(Ordering::Relaxed) == 0 {
-        PINNED.store(1, Ordering::Relaxed);
-        // SAFETY: the object that this code is in stays loaded during the call.
-        unsafe { library::pin_self((&raw const HOOK).cast()) };
+    // Relaxed, both: it only decides who does it.
+    if PINNED.load(Ordering::Relaxed) == 0 && PINNED.swap(1, Ordering::Relaxed) == 0 {
+        if pins {
+            // SAFETY: the object that this code is in stays loaded during the call.
+            unsafe { library::pin_self((&raw const HOOK).cast()) };
+        }
+        fork::watch();
     }
 }
 
 /// The exit hook.
-unsafe extern "C" fn thread_ends(_thread: *mut c_void) {
-    STOCKS.with(|stocks| {
-        let state = &stocks.state;
-        let at = state.thread.replace(ptr::null_mut());
-        state.phase.set(Phase::Arming);
-        if let Some(at) = NonNull::new(at) {
-            // SAFETY: made by `arm`, and reachable by this thread alone.
-            unsafe { leave(&mut *at.as_ptr()) };
-        }
-        #[cfg(feature = "stats")]
-        {
-            // Relaxed, both: see `requested`.
-            let mine = state.requested.swap(0, Ordering::Relaxed);
-            REQUESTED.fetch_add(mine, Ordering::Relaxed);
-        }
-        let exits = state.exits.get() + 1;
-        state.exits.set(exits);
-        state.phase.set(if exits > REARMS { Phase::Ended } else { Phase::Fresh });
-    });
+unsafe extern "C" fn thread_ends(thread: *mut c_void) {
+    // SAFETY: what `arm` gave the hook: this thread's slow side, which names its words.
+    let stocks = unsafe { &*(*thread.cast::<Thread>()).stocks };
+    let state = &stocks.state;
+    let at = state.thread.replace(ptr::null_mut());
+    state.phase.set(Phase::Arming);
+    if let Some(at) = NonNull::new(at) {
+        // SAFETY: made by `arm`, and reachable by this thread alone.
+        unsafe { leave(&mut *at.as_ptr()) };
+    }
+    #[cfg(feature = "stats")]
+    {
+        // Relaxed, both: see `requested`.
+        let mine = state.requested.swap(0, Ordering::Relaxed);
+        REQUESTED.fetch_add(mine, Ordering::Relaxed);
+    }
+    let exits = state.exits.get() + 1;
+    state.exits.set(exits);
+    state.phase.set(if exits > REARMS { Phase::Ended } else { Phase::Fresh });
 }
 
 /// Takes a thread's stocks out of its hands, and keeps them for the next thread: their bounds, and as
@@ -342,7 +355,7 @@ pub(crate) mod requested {
     //! Requested bytes: each thread counts its own, and frees of others' blocks make its count wrap
     //! below zero; only the sum means something.
 
-    use super::{REGISTRY, REQUESTED, STOCKS};
+    use super::{REGISTRY, REQUESTED, Registry, STOCKS, Thread};
     use strata_core::sync::Ordering;
     use strata_core::sync::unexplored::AtomicUsize;
 
@@ -370,17 +383,41 @@ pub(crate) mod requested {
     pub(crate) fn total() -> usize {
         REGISTRY.with(|registry| {
             // Relaxed, all: a figure of no certain moment.
-            let mut total = REQUESTED.load(Ordering::Relaxed);
-            let mut at = registry.threads;
-            while !at.is_null() {
-                // SAFETY: members of the registry are there while the lock is held.
-                unsafe {
-                    let mine = &(*(*at).stocks).state.requested;
-                    total = total.wrapping_add(mine.load(Ordering::Relaxed));
-                    at = (*at).next;
-                }
-            }
-            total
+            REQUESTED.load(Ordering::Relaxed).wrapping_add(counted(registry, |_| true))
         })
+    }
+
+    /// The sum over the threads that have stocks, and that `counts` names.
+    fn counted(registry: &Registry, counts: impl Fn(&Thread) -> bool) -> usize {
+        let (mut total, mut at) = (0_usize, registry.threads);
+        while !at.is_null() {
+            // SAFETY: members of the registry are there while the lock is held.
+            unsafe {
+                if counts(&*at) {
+                    let mine = &(*(*at).stocks).state.requested;
+                    // Relaxed: see `total`.
+                    total = total.wrapping_add(mine.load(Ordering::Relaxed));
+                }
+                at = (*at).next;
+            }
+        }
+        total
+    }
+
+    /// What other threads counted when this one was about to fork.
+    static OTHERS: AtomicUsize = AtomicUsize::new(0);
+
+    /// Before a fork: notes what the child can no longer ask for. The forking thread holds the lock.
+    pub(in crate::stocks) fn note_others() {
+        let me = strata_os::thread::id();
+        let total = REGISTRY.with(|registry| counted(registry, |thread| thread.owner != me));
+        // Relaxed: read by this thread, in the child.
+        OTHERS.store(total, Ordering::Relaxed);
+    }
+
+    /// In the child: their blocks are there still.
+    pub(in crate::stocks) fn keep_others() {
+        // Relaxed, both: nobody else is here.
+        REQUESTED.fetch_add(OTHERS.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 }

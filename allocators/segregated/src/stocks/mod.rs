@@ -15,6 +15,7 @@
 //! and full at once, so that both ways lead to the slow path.
 
 mod adapt;
+mod forked;
 mod large;
 mod life;
 mod passed;
@@ -24,17 +25,23 @@ mod slow;
 mod thread;
 mod zero;
 
-use core::ptr;
+use core::{mem, ptr};
 
 use strata_core::sync::{AtomicPtr, Ordering};
 
 use crate::class::CLASSES;
 
-pub(crate) use large::{put_large, resize_large, take_large, take_large_zeroed};
+pub(crate) use forked::{forget_others, hold, let_go, note_others};
+pub(crate) use large::{
+    put_large, put_large_in, resize_large, resize_large_in, take_large, take_large_in,
+    take_large_zeroed, take_large_zeroed_in,
+};
 #[cfg(feature = "stats")]
 pub(crate) use life::requested;
-pub(crate) use life::{flush_left, slotted, stocked};
-pub(crate) use slow::{flush_this_thread, put_slow, take_slow};
+pub(crate) use life::{flush_left, pin, slotted, stocked};
+pub(crate) use slow::{
+    flush_in, flush_this_thread, put_slow, put_slow_in, take_slow, take_slow_in,
+};
 
 /// The stocks of one thread.
 ///
@@ -45,7 +52,8 @@ pub(crate) use slow::{flush_this_thread, put_slow, take_slow};
 /// (`stats`, `walk`); every access is Relaxed, for nothing is read through another thread's words
 /// but with the thread stopped.
 #[derive(Debug)]
-struct Stocks {
+#[repr(C)]
+pub(crate) struct Stocks {
     /// The newest block of each stock, or null below the oldest one.
     tops: [Place; CLASSES],
     /// Where the last block of each stock goes.
@@ -54,20 +62,37 @@ struct Stocks {
     slot: slot::Slot,
 }
 
+// What `by_address` promises of the first words.
+const _: () = assert!(mem::offset_of!(Stocks, state) == 2 * CLASSES * size_of::<*mut u8>());
+
 /// A place in a stock's array.
 type Place = AtomicPtr<*mut u8>;
 
 /// A null that nobody writes.
-struct Nothing(*mut u8);
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct Nothing(*mut u8);
 // SAFETY: it is never written.
 unsafe impl Sync for Nothing {}
-static NOTHING: Nothing = Nothing(ptr::null_mut());
+/// The null itself.
+pub static NOTHING: Nothing = Nothing(ptr::null_mut());
 
 impl Stocks {
-    const fn new() -> Self {
+    /// Stocks that no thread used. `pins` says whether the first use keeps the library loaded that
+    /// this code is in.
+    pub(crate) const fn new(pins: bool) -> Self {
         let nowhere = [const { Place::new(nothing()) }; CLASSES];
         let full = [const { Place::new(nothing()) }; CLASSES];
-        Self { tops: nowhere, limits: full, state: life::State::new(), slot: slot::Slot::new() }
+        let (state, slot) = (life::State::new(pins), slot::Slot::new());
+        Self { tops: nowhere, limits: full, state, slot }
+    }
+
+    /// The block of `class` that was put back last, null where there is none.
+    #[inline(always)]
+    pub(crate) fn newest(&self, class: usize) -> *mut u8 {
+        debug_assert!(class < CLASSES);
+        // SAFETY: classes are below CLASSES; a top is in the stock's array, or the null of everybody's.
+        unsafe { *self.tops.get_unchecked(class).load(Ordering::Relaxed) }
     }
 }
 
@@ -77,25 +102,20 @@ const fn nothing() -> *mut *mut u8 {
 }
 
 std::thread_local! {
-    static STOCKS: Stocks = const { Stocks::new() };
+    static STOCKS: Stocks = const { Stocks::new(true) };
+}
+
+/// A number that this thread has in common with few others.
+pub(crate) fn number() -> usize {
+    // By the golden ratio: what threads are known by lies whole stacks apart.
+    const SPREADS: usize = 0x9E37_79B9_7F4A_7C15_u64 as usize;
+    strata_os::thread::id().wrapping_mul(SPREADS) >> (usize::BITS / 2)
 }
 
 /// A block of `class`, null where the system has no more.
 #[inline(always)]
 pub(crate) fn take(class: usize) -> *mut u8 {
-    STOCKS.with(|stocks| {
-        // SAFETY: classes are below CLASSES.
-        let place = unsafe { stocks.tops.get_unchecked(class) };
-        let top = place.load(Ordering::Relaxed);
-        // SAFETY: `top` is in the stock's array, or the null of everybody's.
-        let block = unsafe { *top };
-        if block.is_null() {
-            return take_slow(class);
-        }
-        // SAFETY: below a block there is another, or null.
-        place.store(unsafe { top.sub(1) }, Ordering::Relaxed);
-        block
-    })
+    STOCKS.with(|stocks| take_from(stocks, class, || take_slow(class)))
 }
 
 /// Takes a block of `class` back.
@@ -106,19 +126,90 @@ pub(crate) fn take(class: usize) -> *mut u8 {
 #[inline(always)]
 pub(crate) unsafe fn put(class: usize, block: *mut u8) {
     STOCKS.with(|stocks| {
-        // SAFETY: classes are below CLASSES.
-        let (place, limit) =
-            unsafe { (stocks.tops.get_unchecked(class), stocks.limits.get_unchecked(class)) };
-        let top = place.load(Ordering::Relaxed);
-        if top == limit.load(Ordering::Relaxed) {
-            // SAFETY: 1. the caller's.
-            return unsafe { put_slow(class, block) };
+        // SAFETY: 1. the caller's, here and there.
+        unsafe { put_into(stocks, class, block, || put_slow(class, block)) }
+    });
+}
+
+/// A block of `class` from `stocks`, or what `slow` answers where there is none.
+#[inline(always)]
+pub(crate) fn take_from(stocks: &Stocks, class: usize, slow: impl FnOnce() -> *mut u8) -> *mut u8 {
+    // SAFETY: classes are below CLASSES.
+    let place = unsafe { stocks.tops.get_unchecked(class) };
+    let top = place.load(Ordering::Relaxed);
+    // SAFETY: `top` is in the stock's array, or the null of everybody's.
+    let block = unsafe { *top };
+    if block.is_null() {
+        return slow();
+    }
+    // SAFETY: below a block there is another, or null.
+    place.store(unsafe { top.sub(1) }, Ordering::Relaxed);
+    block
+}
+
+/// Puts a block of `class` into `stocks`, or calls `slow` where there is no room.
+///
+/// # Safety
+///
+/// 1. `block` is a live block of the process heap, of that class.
+#[inline(always)]
+pub(crate) unsafe fn put_into(stocks: &Stocks, class: usize, block: *mut u8, slow: impl FnOnce()) {
+    // SAFETY: classes are below CLASSES.
+    let (place, limit) =
+        unsafe { (stocks.tops.get_unchecked(class), stocks.limits.get_unchecked(class)) };
+    let top = place.load(Ordering::Relaxed);
+    if top == limit.load(Ordering::Relaxed) {
+        return slow();
+    }
+    // SAFETY: below the limit there is room for one more.
+    unsafe {
+        let top = top.add(1);
+        *top = block;
+        place.store(top, Ordering::Relaxed);
+    }
+}
+
+/// [`put_into`] of a block that is not the newest of its stock; calls `slow` where it is, too.
+///
+/// # Safety
+///
+/// 1. As there, or it is the newest.
+#[inline(always)]
+pub(crate) unsafe fn put_unless_newest(
+    stocks: &Stocks,
+    class: usize,
+    block: *mut u8,
+    slow: impl FnOnce(),
+) {
+    // SAFETY: classes are below CLASSES.
+    let (place, limit) =
+        unsafe { (stocks.tops.get_unchecked(class), stocks.limits.get_unchecked(class)) };
+    let top = place.load(Ordering::Relaxed);
+    // SAFETY: as in `take_from`.
+    if top == limit.load(Ordering::Relaxed) || unsafe { *top } == block {
+        return slow();
+    }
+    // SAFETY: below the limit there is room for one more.
+    unsafe {
+        let top = top.add(1);
+        *top = block;
+        place.store(top, Ordering::Relaxed);
+    }
+}
+
+/// Whether a block is one of the last few that were put into `stocks`.
+pub(crate) fn was_just_put(stocks: &Stocks, class: usize, block: *mut u8) -> bool {
+    const LAST: usize = 8;
+    let mut place = stocks.tops[class].load(Ordering::Relaxed);
+    for _ in 0..LAST {
+        // SAFETY: a top is in the stock's array, which has a null below its oldest block, or the
+        // null of everybody's.
+        let newest = unsafe { *place };
+        if newest.is_null() || newest == block {
+            return newest == block;
         }
-        // SAFETY: below the limit there is room for one more.
-        unsafe {
-            let top = top.add(1);
-            *top = block;
-            place.store(top, Ordering::Relaxed);
-        }
-    })
+        // SAFETY: below a block there is another, or null.
+        place = unsafe { place.sub(1) };
+    }
+    false
 }

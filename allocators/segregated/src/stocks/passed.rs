@@ -6,16 +6,17 @@
 //! that frees and frees blocks of one class leaves some here; whoever runs out of that class takes
 //! them before it asks the heap.
 
+use core::cell::UnsafeCell;
 use core::ptr;
 
 use strata_core::lock::Guarded;
 use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicUsize;
-use strata_os::FutexLock;
 
 use super::adapt;
 use super::life::are_several;
 use crate::class::{self, CLASSES};
+use crate::fork::ForkLock;
 use crate::process::HEAP;
 
 /// Blocks of one class at most.
@@ -32,19 +33,38 @@ struct Passed {
     len: AtomicUsize,
     /// How many more times some may be left before somebody takes some: nobody may be about to.
     asked: AtomicUsize,
+    /// Who holds it may touch the class's places.
+    key: Guarded<Key, ForkLock>,
 }
 
-static ALL: [Passed; CLASSES] =
-    [const { Passed { len: AtomicUsize::new(0), asked: AtomicUsize::new(0) } }; CLASSES];
+/// Reaches the places of one class.
+struct Key(());
+
+static ALL: [Passed; CLASSES] = [const {
+    Passed {
+        len: AtomicUsize::new(0),
+        asked: AtomicUsize::new(0),
+        key: Guarded::new(ForkLock::new(), Key(())),
+    }
+}; CLASSES];
 
 /// The blocks of one class. Apart from the rest: memory of it is touched where blocks are passed only.
-struct Places(Guarded<[*mut u8; MOST], FutexLock>);
+struct Places(UnsafeCell<[*mut u8; MOST]>);
 
-// SAFETY: the addresses are of blocks in nobody's hand, and are reached under the lock.
+// SAFETY: the addresses are of blocks in nobody's hand, and are reached by the key.
 unsafe impl Sync for Places {}
 
 static PLACES: [Places; CLASSES] =
-    [const { Places(Guarded::new(FutexLock::new(), [ptr::null_mut(); MOST])) }; CLASSES];
+    [const { Places(UnsafeCell::new([ptr::null_mut(); MOST])) }; CLASSES];
+
+impl Passed {
+    /// Calls `work` with the places of `class`, whose entry this is, under the lock.
+    fn with<R>(&self, class: usize, work: impl FnOnce(&mut [*mut u8; MOST]) -> R) -> R {
+        debug_assert!(ptr::eq(self, &ALL[class]));
+        // SAFETY: the key of this class is in hand, so nobody else has a reference.
+        self.key.with(|_key| work(unsafe { &mut *PLACES[class].0.get() }))
+    }
+}
 
 /// Bytes of all blocks here. Relaxed, as every access in here: a sum that is right when nobody is
 /// counting, and lengths that the lock orders for those who rely on them.
@@ -60,7 +80,7 @@ pub(super) fn put(class: usize, blocks: &[*mut u8]) -> usize {
     let room =
         adapt::most_passed(HEAP.resident.high()).saturating_sub(BYTES.load(Ordering::Relaxed));
     let passed = &ALL[class];
-    PLACES[class].0.with(|places| {
+    passed.with(class, |places| {
         let len = passed.len.load(Ordering::Relaxed);
         let count = blocks.len().min(MOST - len).min(room / block_len);
         places[len..len + count].copy_from_slice(&blocks[..count]);
@@ -83,7 +103,7 @@ pub(super) fn take(class: usize, out: &mut [*mut u8]) -> usize {
 
 fn take_places(class: usize, out: &mut [*mut u8]) -> usize {
     let passed = &ALL[class];
-    PLACES[class].0.with(|places| {
+    passed.with(class, |places| {
         let len = passed.len.load(Ordering::Relaxed);
         let count = out.len().min(len);
         out[..count].copy_from_slice(&places[len - count..len]);
@@ -106,6 +126,21 @@ pub(super) fn flush(bytes: usize) -> usize {
         }
     }
     done
+}
+
+/// Takes all locks.
+pub(super) fn hold() {
+    ALL.iter().for_each(|passed| passed.key.hold());
+}
+
+/// Opens all locks.
+///
+/// # Safety
+///
+/// 1. This thread took them by [`hold`], or is that thread in a child of its process.
+pub(super) unsafe fn let_go() {
+    // SAFETY: 1. the caller's.
+    ALL.iter().for_each(|passed| unsafe { passed.key.let_go() });
 }
 
 /// Calls back with the class and number of the blocks here; racy.

@@ -40,6 +40,11 @@ impl All {
         self.bytes.load(Ordering::Relaxed)
     }
 
+    /// What the shares of all threads come to, counted anew.
+    pub(super) fn set(&self, bytes: usize) {
+        self.bytes.store(bytes, Ordering::Relaxed);
+    }
+
     /// Counts that a thread's share of [`All::bytes`] is another one.
     pub(super) fn count(&self, before: usize, after: usize) {
         // Adding a difference that wrapped is subtracting.

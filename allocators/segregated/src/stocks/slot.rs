@@ -17,17 +17,23 @@ use crate::process::HEAP;
 
 /// Times that the block comes back before somebody looks whether it may still be kept.
 const TURNS: u32 = 64;
-/// A size that no layout has.
-const NONE: usize = usize::MAX;
+/// What stands for no size: zero, as a thread's words are at first.
+const NONE: usize = 0;
+
+/// What stands for the size of a layout.
+#[inline(always)]
+fn key(layout: Layout) -> usize {
+    layout.size() + 1
+}
 
 /// Written by its thread alone; others read `free` and `len` to count. Relaxed, all: nothing is read through it.
 #[derive(Debug)]
 pub(super) struct Slot {
     /// The block; null where there was none yet.
     at: Cell<*mut u8>,
-    /// The size that it was freed with.
+    /// The [`key`] of the layout that it was freed with.
     size: Cell<usize>,
-    /// That size while the block is here, [`NONE`] while it is out.
+    /// That key while the block is here, [`NONE`] while it is out.
     free: AtomicUsize,
     /// Its bytes, which count as kept.
     len: AtomicUsize,
@@ -52,7 +58,7 @@ impl Slot {
     #[inline(always)]
     pub(super) fn take(&self, layout: Layout) -> Option<*mut u8> {
         // Blocks begin at frames; a higher alignment may be there by chance.
-        let fits = self.free.load(Ordering::Relaxed) == layout.size() && layout.align() <= FRAME;
+        let fits = self.free.load(Ordering::Relaxed) == key(layout) && layout.align() <= FRAME;
         fits.then(|| {
             self.free.store(NONE, Ordering::Relaxed);
             self.at.get()
@@ -63,10 +69,10 @@ impl Slot {
     /// to look first.
     #[inline(always)]
     pub(super) fn put(&self, block: *mut u8, layout: Layout) -> bool {
-        if self.at.get() != block || self.size.get() != layout.size() {
+        if self.at.get() != block || self.size.get() != key(layout) {
             return false;
         }
-        if self.free.load(Ordering::Relaxed) == layout.size() {
+        if self.free.load(Ordering::Relaxed) == key(layout) {
             misuse::stop("a large block was freed twice");
         }
         let turns = self.turns.get();
@@ -74,7 +80,7 @@ impl Slot {
             return false;
         }
         self.turns.set(turns - 1);
-        self.free.store(layout.size(), Ordering::Relaxed);
+        self.free.store(key(layout), Ordering::Relaxed);
         true
     }
 
@@ -88,7 +94,7 @@ impl Slot {
             return None;
         }
         self.free.store(NONE, Ordering::Relaxed);
-        self.size.set(layout.size());
+        self.size.set(key(layout));
         Some(at)
     }
 
@@ -120,9 +126,9 @@ impl Slot {
             self.dense.set(false);
             HEAP.slots.fetch_add(len, Ordering::Relaxed);
         }
-        self.size.set(layout.size());
+        self.size.set(key(layout));
         self.turns.set(TURNS);
-        self.free.store(layout.size(), Ordering::Relaxed);
+        self.free.store(key(layout), Ordering::Relaxed);
     }
 
     /// Gives the block back to the heap, if it is here.
@@ -135,7 +141,7 @@ impl Slot {
             self.settle();
             // SAFETY: its own size, and it is live to the heap; blocks of the slot were asked for
             // with alignments that are there whatever is said here.
-            unsafe { HEAP.put_large(block, Layout::from_size_align_unchecked(size, 1)) };
+            unsafe { HEAP.put_large(block, Layout::from_size_align_unchecked(size - 1, 1)) };
         }
     }
 

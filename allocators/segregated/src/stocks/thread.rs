@@ -47,6 +47,8 @@ impl Cold {
 #[repr(C)]
 pub(super) struct Thread {
     pub(super) stocks: *const Stocks,
+    /// The number of the thread that has them.
+    pub(super) owner: usize,
     /// Neighbours in the registry.
     pub(super) next: *mut Self,
     pub(super) prev: *mut Self,

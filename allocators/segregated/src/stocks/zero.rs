@@ -1,13 +1,15 @@
 //! Zeroing a block whose pages may have contents, or never had some.
 //!
 //! Clearing a page that is there costs far less than fetching a new one; clearing one that is not
-//! fetches it, though the program may never touch it. So the system is asked which are there: those are
-//! cleared, and the others given back, which costs nothing and makes sure that they are zero.
+//! fetches it, though the program may never touch it. Where that is wished for, the system is asked which
+//! are there: those are cleared, and the others given back, which costs nothing and makes sure that they are zero.
 
 use core::ops::Range;
 use core::ptr::NonNull;
 
 use strata_os::memory;
+
+use crate::wishes;
 
 /// The least block that is asked about.
 const ASKED: usize = 1 << 20;
@@ -27,7 +29,7 @@ const STRETCHES: usize = 64;
 pub(super) unsafe fn clear(at: *mut u8, len: usize, dense: bool) -> bool {
     let page = memory::page_size();
     let whole = len / page * page;
-    if dense || len < ASKED || !at.addr().is_multiple_of(page) {
+    if dense || len < ASKED || !at.addr().is_multiple_of(page) || !wishes::zeroes_by_pages() {
         // SAFETY: 1. the caller's.
         unsafe { at.write_bytes(0, len) };
         return len >= ASKED;

@@ -1,0 +1,10 @@
+#![doc = include_str!("../README.md")]
+#![cfg(target_os = "linux")]
+
+pub mod c_family;
+pub mod cxx;
+pub mod figures;
+#[cfg(all(target_arch = "x86_64", target_env = "gnu", not(any(test, debug_assertions))))]
+mod no_unwinder;
+mod settings;
+mod thread;

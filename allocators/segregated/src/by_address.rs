@@ -1,0 +1,436 @@
+//! The process heap by address, for faces whose callers free without a layout: C's above all.
+//!
+//! The Rust face learns a block's class from its [`Layout`]; here the page map says it. The blocks
+//! are the same ones: what either face allocated the other may free.
+//!
+//! Such a face lies in a library of its own, and brings the thread-local [`Words`] itself, so that it
+//! can reach them as that library best does:
+//!
+//! ```
+//! use strata_segregated::by_address::{ByAddress, Words};
+//!
+//! thread_local! {
+//!     static WORDS: Words = const { Words::new() };
+//! }
+//! WORDS.with(|words| {
+//!     // SAFETY: 1. a thread-local without a destructor. 2. this is the program itself.
+//!     let heap = unsafe { ByAddress::of(words) };
+//!     let block = heap.allocate(100);
+//!     assert!(block.addr() % 16 == 0 && !block.is_null());
+//!     // SAFETY: 1. live blocks of this heap.
+//!     unsafe {
+//!         assert_eq!(heap.usable_len(block), 112);
+//!         let block = heap.reallocate(block, 1 << 20);
+//!         heap.free(block);
+//!     }
+//! });
+//! ```
+//!
+//! Requests above 8 bytes are aligned to 16, as C wants it of those that a `long double` fits in.
+//!
+//! # Misuse
+//!
+//! What is seen ends the process with a message. At once: an address that is not of this heap; a block
+//! freed twice in a row; a large block freed twice, or from inside; a size that does not fit; a block
+//! moved to another size that begins elsewhere or was one of the last few freed. When the thread's
+//! stock is flushed: other double frees of small blocks, and addresses inside them. A fault ends the process
+//! instead where an address points into memory that the heap reserved and never used.
+
+use core::alloc::Layout;
+use core::ptr::{self, NonNull};
+
+use strata_core::{Source, misuse};
+
+use crate::class::{self, CLASSES, FRAME};
+use crate::large;
+use crate::process::HEAP;
+use crate::region::Use;
+use crate::span::{PLACE_BITS, SpanId};
+use crate::stocks::{self, Stocks};
+
+pub use crate::stocks::{NOTHING, Nothing};
+
+/// The words of one thread: its stocks.
+///
+/// A face that writes the initial contents of its thread-local storage by hand needs to know them:
+/// [`Words::NULLS`] words that hold the address of [`NOTHING`], and zero to the end.
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct Words(Stocks);
+
+impl Words {
+    /// How many words hold the address of [`NOTHING`] at first.
+    pub const NULLS: usize = 2 * CLASSES;
+
+    /// The words of a thread that has not allocated yet.
+    pub const fn new() -> Self {
+        Self(Stocks::new(false))
+    }
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Sizes up to here are looked up.
+const LOOKED_UP: usize = 1024;
+
+/// Classes of requests by size in units of 8 bytes, rounded up.
+static SMALL: [u8; LOOKED_UP / 8 + 1] = {
+    let mut table = [0; LOOKED_UP / 8 + 1];
+    let mut units = 0;
+    while units < table.len() {
+        table[units] = match layout_of(units * 8, 1) {
+            Some(layout) => match class::class_of(layout) {
+                Some(class) => class.index() as u8,
+                None => unreachable!(),
+            },
+            None => unreachable!(),
+        };
+        units += 1;
+    }
+    table
+};
+
+/// What a request is served as: an alignment of 16 from 9 bytes on. `None` where no block can be so
+/// long, or the alignment is no power of two.
+const fn layout_of(size: usize, align: usize) -> Option<Layout> {
+    let least = if size > 8 { 16 } else { 8 };
+    let align = if align < least && align.is_power_of_two() { least } else { align };
+    match Layout::from_size_align(size, align) {
+        Ok(layout) => Some(layout),
+        Err(_) => None,
+    }
+}
+
+/// The process heap, and the words of the calling thread.
+#[derive(Clone, Copy, Debug)]
+pub struct ByAddress<'a>(&'a Stocks);
+
+/// What an address was found to be.
+enum Found {
+    Block { class: usize, span: SpanId },
+    Run { frames: usize },
+    Chunk { len: usize },
+}
+
+impl<'a> ByAddress<'a> {
+    /// The heap as the thread with these words uses it.
+    ///
+    /// # Safety
+    ///
+    /// 1. `words` are the calling thread's alone, began as [`Words::new`], and stay until the thread
+    ///    is gone: its last destructors still use them.
+    /// 2. The library that this code is in is not unloaded before the process ends.
+    #[inline(always)]
+    pub const unsafe fn of(words: &'a Words) -> Self {
+        Self(&words.0)
+    }
+
+    /// A block of at least `size` bytes, 0 included; null where the system has no more. O(1) but for
+    /// refills.
+    #[inline]
+    pub fn allocate(self, size: usize) -> *mut u8 {
+        layout_of(size, 1).map_or(ptr::null_mut(), |layout| take(self.0, layout))
+    }
+
+    /// [`allocate`](Self::allocate) of what the thread has at hand: null where it has not, too. A few
+    /// instructions, without a call; ask `allocate` next.
+    #[inline(always)]
+    pub fn allocate_at_hand(self, size: usize) -> *mut u8 {
+        if size > LOOKED_UP || cfg!(feature = "checked") {
+            return ptr::null_mut();
+        }
+        stocks::take_from(self.0, usize::from(SMALL[(size + 7) >> 3]), ptr::null_mut)
+    }
+
+    /// [`allocate`](Self::allocate) at a multiple of `align`, a power of two; null too where it is
+    /// none.
+    pub fn allocate_aligned(self, size: usize, align: usize) -> *mut u8 {
+        layout_of(size, align).map_or(ptr::null_mut(), |layout| take(self.0, layout))
+    }
+
+    /// [`allocate`](Self::allocate), with all `size` bytes zero.
+    pub fn allocate_zeroed(self, size: usize) -> *mut u8 {
+        let at_hand = self.allocate_at_hand(size);
+        let block = if at_hand.is_null() {
+            let Some(layout) = layout_of(size, 1) else { return ptr::null_mut() };
+            if class::class_of(layout).is_none() {
+                return stocks::take_large_zeroed_in(self.0, layout);
+            }
+            take(self.0, layout)
+        } else {
+            at_hand
+        };
+        if !block.is_null() {
+            // SAFETY: a block holds its layout.
+            unsafe { block.write_bytes(0, size) };
+        }
+        block
+    }
+
+    /// Takes a block back; nothing where it is null.
+    ///
+    /// # Safety
+    ///
+    /// 1. `block` is null, or a live block of the process heap.
+    #[inline(always)]
+    pub unsafe fn free(self, block: *mut u8) {
+        match quick_class(block.addr()) {
+            Some(class) if !cfg!(feature = "checked") => {
+                // SAFETY: 1. the caller's, here and there.
+                unsafe {
+                    stocks::put_unless_newest(self.0, class, block, || free_slow(block, self.0))
+                }
+            }
+            // SAFETY: 1. the caller's.
+            _ => unsafe { free_slow(block, self.0) },
+        }
+    }
+
+    /// Takes a block back that was requested with `size`. Stops the process where a request of `size`
+    /// would have got another class, or number of pages.
+    ///
+    /// # Safety
+    ///
+    /// 1. As [`free`](Self::free).
+    #[inline(always)]
+    pub unsafe fn free_sized(self, block: *mut u8, size: usize) {
+        if size <= LOOKED_UP && !cfg!(feature = "checked") {
+            let class = usize::from(SMALL[(size + 7) >> 3]);
+            if quick_class(block.addr()) == Some(class) {
+                // SAFETY: 1. the caller's, here and there.
+                return unsafe {
+                    stocks::put_unless_newest(self.0, class, block, || free_slow(block, self.0));
+                };
+            }
+        }
+        // SAFETY: 1. the caller's.
+        unsafe { free_sized_slow(block, size, 1, self.0) }
+    }
+
+    /// [`free_sized`](Self::free_sized) of a block that was requested with `align` too.
+    ///
+    /// # Safety
+    ///
+    /// 1. As [`free`](Self::free).
+    pub unsafe fn free_aligned_sized(self, block: *mut u8, size: usize, align: usize) {
+        // SAFETY: 1. the caller's.
+        unsafe { free_sized_slow(block, size, align, self.0) }
+    }
+
+    /// Bytes of a block that may be used; 0 where it is null.
+    ///
+    /// # Safety
+    ///
+    /// 1. As [`free`](Self::free).
+    #[inline]
+    pub unsafe fn usable_len(self, block: *mut u8) -> usize {
+        if let Some(class) = quick_class(block.addr()) {
+            return class::cut(class).block_len();
+        }
+        NonNull::new(block).map_or(0, |at| find(at).layout().size())
+    }
+
+    /// A block of `size` bytes with the contents of `block` as far as both reach, which is gone then;
+    /// null where the system has no more, and then `block` is as it was. A null `block` has no
+    /// contents.
+    ///
+    /// # Safety
+    ///
+    /// 1. As [`free`](Self::free).
+    #[inline]
+    pub unsafe fn reallocate(self, block: *mut u8, size: usize) -> *mut u8 {
+        if size <= LOOKED_UP && !cfg!(feature = "checked") {
+            let class = usize::from(SMALL[(size + 7) >> 3]);
+            if quick_class(block.addr()) == Some(class) && self.0.newest(class) != block {
+                return block;
+            }
+        }
+        // SAFETY: 1. the caller's.
+        unsafe { reallocate_slow(block, size, self.0) }
+    }
+
+    /// Gives the thread's stocks, those that ended threads left, and all pages without a live block
+    /// back. Answers how many bytes went to the system.
+    pub fn purge(self) -> usize {
+        stocks::flush_in(self.0);
+        stocks::flush_left(usize::MAX);
+        HEAP.purge_all()
+    }
+}
+
+impl Found {
+    /// A layout that a large block has: as the tables know it, not as it was asked for.
+    fn layout(&self) -> Layout {
+        let (len, align) = match *self {
+            Self::Block { class, .. } => (class::cut(class).block_len(), 1),
+            Self::Run { frames } => (frames * FRAME, 1),
+            Self::Chunk { len } => (len, 1),
+        };
+        // SAFETY: powers of two, and the length of a block that there is.
+        unsafe { Layout::from_size_align_unchecked(len, align) }
+    }
+}
+
+/// The class of the block at an address in the first territory, which is mostly the only one.
+#[inline(always)]
+fn quick_class(address: usize) -> Option<usize> {
+    // SAFETY: 1. a block was said to be here; a region that was never used is not there, and then
+    // this faults, which stops the process too. 2. the process heap does not end.
+    unsafe { HEAP.territories.front_tenant(address) }?.class()
+}
+
+/// What stands at an address that was said to be a block's. Stops the process where no block can.
+fn find(block: NonNull<u8>) -> Found {
+    let address = block.addr().get();
+    let Some((number, frame)) = HEAP.territories.locate(address) else {
+        return match HEAP.ground.with(|ground| ground.large.len_at(block)) {
+            Some(len) => Found::Chunk { len },
+            None => misuse::stop("an address was freed or resized that is not of this heap"),
+        };
+    };
+    // SAFETY: as in `quick_class`.
+    match unsafe { HEAP.territories.get(number).tenant(frame) }.get() {
+        Use::Span { class, place } => {
+            let span = (number as SpanId) << PLACE_BITS | place;
+            Found::Block { class: class.into(), span }
+        }
+        Use::Run { frames } if address.is_multiple_of(FRAME) => {
+            Found::Run { frames: frames as usize }
+        }
+        _ => misuse::stop("an address was freed or resized that is no block's"),
+    }
+}
+
+/// Whether a block of a span begins at an address.
+fn begins(block: NonNull<u8>, class: usize, span: SpanId) -> bool {
+    // SAFETY: a span with a live block, as was said, whose base does not change; only this field is
+    // read.
+    let base = unsafe { (*HEAP.territories.span(span).as_ptr()).base };
+    let offset = block.addr().get().wrapping_sub(base.addr().get());
+    class::cut(class).number_of(offset).is_some()
+}
+
+/// A block for a layout.
+#[inline]
+fn take(stocks: &Stocks, layout: Layout) -> *mut u8 {
+    match class::class_of(layout) {
+        Some(class) if cfg!(feature = "checked") => {
+            // Whoever made the stocks keeps the library loaded.
+            stocks::pin(false);
+            HEAP.take_one(class.index())
+        }
+        Some(class) => {
+            let class = class.index();
+            let slow = || stocks::take_slow_in(stocks, class);
+            stocks::take_from(stocks, class, slow)
+        }
+        None => stocks::take_large_in(stocks, layout),
+    }
+}
+
+/// What [`ByAddress::free`] does where it is not done at once. Of C's ABI, which says that it does not
+/// unwind: a caller of that ABI then jumps here.
+///
+/// # Safety
+///
+/// 1. `block` is null, or a live block of the process heap.
+#[inline(never)]
+unsafe extern "C" fn free_slow(block: *mut u8, stocks: &Stocks) {
+    let Some(at) = NonNull::new(block) else { return };
+    match find(at) {
+        Found::Block { class, .. } if cfg!(feature = "checked") => {
+            HEAP.flush(class, &[block]);
+        }
+        Found::Block { class, .. } => {
+            if stocks.newest(class) == block {
+                misuse::stop("a block was freed twice");
+            }
+            // SAFETY: 1. the caller's, here and there.
+            unsafe {
+                let slow = || stocks::put_slow_in(stocks, class, block);
+                stocks::put_into(stocks, class, block, slow);
+            }
+        }
+        found => {
+            debug_assert!(match found {
+                Found::Chunk { len } => large::usable(found.layout(), HEAP.source.granule()) == len,
+                _ => true,
+            });
+            // SAFETY: 1. the caller's, by the layout that the tables have.
+            unsafe { stocks::put_large_in(stocks, at, found.layout()) }
+        }
+    }
+}
+
+/// As [`free_slow`], for blocks whose size was said.
+///
+/// # Safety
+///
+/// 1. `block` is null, or a live block of the process heap.
+#[inline(never)]
+unsafe extern "C" fn free_sized_slow(block: *mut u8, size: usize, align: usize, stocks: &Stocks) {
+    let Some(at) = NonNull::new(block) else { return };
+    let layout = layout_of(size, align);
+    match (find(at), layout, layout.and_then(class::class_of)) {
+        // SAFETY: 1. the caller's.
+        (Found::Block { class, .. }, _, Some(said)) if class == said.index() => unsafe {
+            free_slow(block, stocks);
+        },
+        (Found::Run { .. } | Found::Chunk { .. }, Some(layout), None) => {
+            // SAFETY: 1. the caller's; its length is checked there.
+            unsafe { stocks::put_large_in(stocks, at, layout) };
+        }
+        _ => misuse::stop("a block was freed with another size or alignment than it has"),
+    }
+}
+
+/// What [`ByAddress::reallocate`] does where the block's class is not that of the size.
+///
+/// # Safety
+///
+/// 1. `block` is null, or a live block of the process heap.
+#[inline(never)]
+unsafe extern "C" fn reallocate_slow(block: *mut u8, size: usize, stocks: &Stocks) -> *mut u8 {
+    let heap = ByAddress(stocks);
+    let Some(at) = NonNull::new(block) else { return heap.allocate(size) };
+    let found = find(at);
+    let old = found.layout();
+    if let Found::Block { class, span } = found {
+        if stocks::was_just_put(stocks, class, block) {
+            misuse::stop("a block was resized that had been freed");
+        }
+        if !begins(at, class, span) {
+            misuse::stop("an address was resized that is not where a block begins");
+        }
+    }
+    let mut to = heap.allocate_at_hand(size);
+    if to.is_null() {
+        let Some(layout) = layout_of(size, 1) else { return ptr::null_mut() };
+        let new_class = class::class_of(layout);
+        if let Found::Block { class, .. } = found {
+            if new_class.is_some_and(|new| new.index() == class) {
+                return block;
+            }
+        } else if new_class.is_none()
+            && let Ok(new) = Layout::from_size_align(size, old.align())
+        {
+            // SAFETY: 1. the caller's, by the layout that the tables have. 2. above.
+            if let Some(block) = unsafe { stocks::resize_large_in(stocks, at, old, new) } {
+                return block.as_ptr();
+            }
+        }
+        to = take(stocks, layout);
+    }
+    if !to.is_null() {
+        // SAFETY: two blocks, of so many bytes each. 1. the caller's.
+        unsafe {
+            to.copy_from_nonoverlapping(block, old.size().min(size));
+            heap.free(block);
+        }
+    }
+    to
+}
