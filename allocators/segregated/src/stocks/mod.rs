@@ -122,9 +122,17 @@ fn flat(stocks: &Stocks) -> &Stocks {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         let mut at = ptr::from_ref(stocks);
+        #[expect(
+            clippy::pointers_in_nomem_asm_block,
+            reason = "the address itself is what matters"
+        )]
         // SAFETY: no instruction at all: the register keeps the address, which is that of `stocks`.
         unsafe {
-            core::arch::asm!("/* {0} */", inout(reg) at, options(pure, nomem, nostack, preserves_flags));
+            core::arch::asm!(
+                "/* {0} */",
+                inout(reg) at,
+                options(pure, nomem, nostack, preserves_flags)
+            );
             &*at
         }
     }
