@@ -135,7 +135,7 @@ fn sizes_and_alignments_are_those_of_the_name() {
                 assert!((64 << 10..=most * mib).contains(&most_asked), "{}", kernel.name);
             }
             (Family::Growth, Ok(entries)) if kernel.name.contains("table") => {
-                assert_eq!((least, most_asked), (16 * 17, entries * 17 << 10), "{}", kernel.name);
+                assert_eq!((least, most_asked), (16 * 17, (entries * 17) << 10), "{}", kernel.name);
             }
             (Family::Growth, Ok(most)) => {
                 let first = if kernel.name.contains("steps") { 64 << 10 } else { 64 };
