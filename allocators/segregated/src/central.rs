@@ -234,11 +234,16 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// A new span for `class`, on no shelf.
     ///
     /// Where frames with contents lie in shorter stretches than a long span wants, a short one is cut from
-    /// them before new memory is taken.
+    /// them before new memory is taken, if a block fills frames: of smaller blocks, short spans would pin
+    /// more frames than they save.
     pub(crate) fn cut_span(&self, class: usize, new_memory: bool) -> Result<SpanId, Exhausted> {
         let length = self.next_length(class);
+        let may_be_short = class::cut(class).block_len() >= FRAME;
         self.ground.with(|ground| {
             let mut cut = |length, new_memory| self.cut_from(ground, class, length, new_memory);
+            if !may_be_short {
+                return cut(length, new_memory);
+            }
             match cut(length, false).or_else(|Exhausted| cut(Length::Short, false)) {
                 Err(Exhausted) if new_memory => cut(length, true),
                 cut => cut,
