@@ -40,8 +40,8 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         }
     }
 
-    /// Takes what threads had in hand that are gone, and makes the sums anew, with `slots` bytes in the
-    /// slots of the threads that are left. O(frames ever used).
+    /// Takes what threads had in hand that are gone, and makes the sums anew, with `slots` bytes that
+    /// threads keep which are left, or ended. O(frames ever used).
     ///
     /// # Safety
     ///

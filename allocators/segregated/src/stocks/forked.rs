@@ -36,7 +36,7 @@ pub(crate) unsafe fn let_go() {
 }
 
 /// In the child of a fork: stocks of other threads are lost. Answers the bytes that this thread's
-/// slot counts as kept, or `None` where no other thread had stocks.
+/// slot and the stocks of ended threads count as kept, or `None` where no other thread had stocks.
 pub(crate) fn forget_others() -> Option<usize> {
     let me = thread::id();
     REGISTRY.with(|registry| {
@@ -72,7 +72,7 @@ pub(crate) fn forget_others() -> Option<usize> {
         ALL.set(bytes);
         #[cfg(feature = "stats")]
         super::life::requested::keep_others();
-        Some(slots)
+        Some(slots + registry.left_bytes)
     })
 }
 

@@ -168,8 +168,11 @@ fn take_left(registry: &mut Registry) -> Option<NonNull<Thread>> {
     // SAFETY: members of the registry are there, and change under this lock only.
     let thread = unsafe { &*at.as_ptr() };
     registry.left = thread.next;
-    registry.left_bytes -= thread.left_bytes();
+    let bytes = thread.left_bytes();
+    registry.left_bytes -= bytes;
     registry.left_own -= thread.own_bytes();
+    // Relaxed: a sum that orders nothing.
+    HEAP.slots.fetch_sub(bytes, Ordering::Relaxed);
     Some(at)
 }
 
@@ -282,8 +285,11 @@ fn leave(thread: &mut Thread) {
         let keeps = registry.left_own + own <= adapt::most_own_left(high);
         registry.left_bytes -= room;
         if keeps {
-            registry.left_bytes += thread.left_bytes();
+            let bytes = thread.left_bytes();
+            registry.left_bytes += bytes;
             registry.left_own += own;
+            // Kept without a block of the program, as idle pages are. Relaxed: a sum that orders nothing.
+            HEAP.slots.fetch_add(bytes, Ordering::Relaxed);
             thread.next = registry.left;
             registry.left = at.as_ptr();
         }
