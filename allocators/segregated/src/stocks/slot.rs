@@ -12,11 +12,15 @@ use strata_core::misuse;
 use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicUsize;
 
+use crate::central::Platform;
 use crate::class::FRAME;
-use crate::process::HEAP;
+use crate::process::{HEAP, Process};
 
-/// Times that the block comes back before somebody looks whether it may still be kept.
+/// Times that the block comes back before somebody looks whether it may still be kept, at most: they
+/// double while it does so within [`OFTEN`].
 const TURNS: u32 = 64;
+/// Milliseconds.
+const OFTEN: u32 = 100;
 /// What stands for no size: zero, as a thread's words are at first.
 const NONE: usize = 0;
 
@@ -37,7 +41,10 @@ pub(super) struct Slot {
     free: AtomicUsize,
     /// Its bytes, which count as kept.
     len: AtomicUsize,
+    /// Turns until somebody looks, how many there were after the last look, and when that was.
     turns: Cell<u32>,
+    all_turns: Cell<u32>,
+    looked: Cell<u32>,
     /// Whether all its pages have contents.
     pub(super) dense: Cell<bool>,
 }
@@ -50,6 +57,8 @@ impl Slot {
             free: AtomicUsize::new(NONE),
             len: AtomicUsize::new(0),
             turns: Cell::new(0),
+            all_turns: Cell::new(0),
+            looked: Cell::new(0),
             dense: Cell::new(false),
         }
     }
@@ -127,8 +136,19 @@ impl Slot {
             HEAP.slots.fetch_add(len, Ordering::Relaxed);
         }
         self.size.set(key(layout));
-        self.turns.set(TURNS);
+        self.wind();
         self.free.store(key(layout), Ordering::Relaxed);
+    }
+
+    /// Lets the block come back some times before the next look. A program that uses it now and then
+    /// comes by here often: with it the budget sees that time passes.
+    fn wind(&self) {
+        let now = Process::now() as u32;
+        let elapsed = now.wrapping_sub(self.looked.replace(now));
+        let turns = self.all_turns.get();
+        let turns = if elapsed < OFTEN { (2 * turns + 1).min(TURNS) } else { turns / 4 };
+        self.all_turns.set(turns);
+        self.turns.set(turns);
     }
 
     /// Gives the block back to the heap, if it is here.
