@@ -10,8 +10,8 @@ use core::ptr;
 use strata_core::lock::{Guarded, RawLock};
 use strata_core::misuse;
 pub(crate) use strata_core::span::{Figures, Lists};
-use strata_core::span::{Flushed, Misuse};
-use strata_core::sync::unexplored::{AtomicBool, AtomicUsize};
+use strata_core::span::{Flushed, Heads, Misuse, Tally};
+use strata_core::sync::unexplored::AtomicBool;
 use strata_core::sync::{AtomicPtr, Ordering};
 
 use crate::class;
@@ -20,20 +20,18 @@ use crate::span::{PLACE_BITS, SpanId};
 use crate::territory::Territories;
 
 /// Passes of a shelf that tell whether threads wait for one another there.
-const WINDOW: u32 = if cfg!(strata_loom) { 4 } else { 1024 };
+const WINDOW: u16 = if cfg!(strata_loom) { 4 } else { 1024 };
 /// The part of them at which it is crowded.
-const CROWDED: u32 = if cfg!(strata_loom) { 4 } else { 16 };
+const CROWDED: u16 = if cfg!(strata_loom) { 4 } else { 16 };
 
-/// Some or all spans of a class, on cache lines of its own.
+/// Some or all spans of a class, on a cache line of its own: programs use most classes a little, and
+/// what they share with none would be pages of it.
 #[derive(Debug)]
-#[repr(align(128))]
+#[repr(align(64))]
 pub(crate) struct Shelf<L> {
     inside: Guarded<Inside, L>,
-    /// As in [`Figures`]. Written under the lock, read anywhere: for sums that need not be of one
-    /// moment.
-    live: AtomicUsize,
-    idle: AtomicUsize,
-    empty: AtomicUsize,
+    /// Written under the lock, read anywhere: for sums that need not be of one moment.
+    tally: Tally,
     /// Whether a span had free blocks, and whether threads waited, when somebody looked last.
     is_open: AtomicBool,
     is_crowded: AtomicBool,
@@ -44,16 +42,19 @@ pub(crate) struct Shelf<L> {
 /// What a shelf's lock protects.
 #[derive(Debug)]
 struct Inside {
-    lists: Lists,
+    heads: Heads,
     /// Passes since the window began, and those that had to wait.
-    passes: u32,
-    waits: u32,
+    passes: u16,
+    waits: u16,
 }
 
 /// The shelves of a class beyond its first one.
 pub(crate) type Others<L> = [Shelf<L>; SHARDS - 1];
 
-const INSIDE: Inside = Inside { lists: Lists::NEW, passes: 0, waits: 0 };
+const INSIDE: Inside = Inside { heads: Heads::NEW, passes: 0, waits: 0 };
+
+#[cfg(not(strata_loom))]
+const _: () = assert!(size_of::<Shelf<strata_core::lock::SpinLock>>() == 64);
 
 impl<L: RawLock> Shelf<L> {
     #[cfg(not(strata_loom))]
@@ -69,9 +70,7 @@ impl<L: RawLock> Shelf<L> {
     const fn of_lock(inside: Guarded<Inside, L>, others: AtomicPtr<Others<L>>) -> Self {
         Self {
             inside,
-            live: AtomicUsize::new(0),
-            idle: AtomicUsize::new(0),
-            empty: AtomicUsize::new(0),
+            tally: Tally::new(),
             is_open: AtomicBool::new(false),
             is_crowded: AtomicBool::new(false),
             others,
@@ -80,20 +79,17 @@ impl<L: RawLock> Shelf<L> {
 
     /// Blocks handed out, as a difference that may have wrapped: see [`Figures::live`]; racy.
     pub(crate) fn live(&self) -> usize {
-        // Relaxed: a figure of no certain moment.
-        self.live.load(Ordering::Relaxed)
+        self.tally.live()
     }
 
     /// Idle pages; racy.
     pub(crate) fn idle(&self) -> usize {
-        // Relaxed: a figure of no certain moment.
-        self.idle.load(Ordering::Relaxed)
+        self.tally.idle()
     }
 
     /// Spans without a live block; racy.
     pub(crate) fn empty(&self) -> usize {
-        // Relaxed: a figure of no certain moment.
-        self.empty.load(Ordering::Relaxed)
+        self.tally.empty()
     }
 
     /// Whether there may be free blocks; racy.
@@ -125,20 +121,16 @@ impl<L: RawLock> Shelf<L> {
         unsafe { self.inside.let_go() };
     }
 
-    /// Calls `work` with the lists under the lock, and publishes the figures.
+    /// Calls `work` with the lists under the lock.
     #[inline]
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Lists) -> R) -> R {
         let waited = Cell::new(0);
         self.inside.with_watched(
             || waited.set(1),
             |inside| {
-                let result = work(&mut inside.lists);
-                let figures = inside.lists.figures();
-                // Relaxed, all: see the fields.
-                self.live.store(figures.live, Ordering::Relaxed);
-                self.idle.store(figures.idle, Ordering::Relaxed);
-                self.empty.store(figures.empty, Ordering::Relaxed);
-                self.is_open.store(inside.lists.is_open(), Ordering::Relaxed);
+                let result = work(&mut Lists::new(&mut inside.heads, &self.tally));
+                // Relaxed, both: see the fields.
+                self.is_open.store(inside.heads.is_open(), Ordering::Relaxed);
                 inside.passes += 1;
                 inside.waits += waited.get();
                 if inside.passes == WINDOW {

@@ -3,6 +3,7 @@
 use core::ptr::NonNull;
 
 use super::descriptor::{LEFT, NONE, Span, SpanId};
+use super::tally::{Figures, Tally};
 use super::{AlreadyFree, Cut};
 
 /// Lists of spans with free blocks: four by how full they are, and those without a live block.
@@ -39,37 +40,55 @@ pub enum Misuse {
     DoubleFree,
 }
 
-/// The spans of one block size that have free blocks.
-///
-/// Spans stand in lists by how full they are, and blocks are taken from the fullest, lowest
-/// addresses first: the others drain. A span without a live block stands in the last list, until its
-/// owner takes it out. Those with idle pages stand in a queue besides, for
-/// [`purge`](Lists::purge).
+/// Where the lists of spans of one block size begin: what their owner keeps, behind its lock if it has
+/// one.
 ///
 /// # Invariants
 ///
 /// 1. Every span in a list is in the owner's table, and in one list; the links of a list's spans
 ///    lead through it both ways. The same holds for the queue.
 #[derive(Debug)]
-pub struct Lists {
+pub struct Heads {
     /// The first span of each list; list `n` has spans of which more than `n` quarters are free, the
     /// last one those without a live block.
     open: [SpanId; LISTS],
     /// The first span with idle pages.
     pub(super) queue: SpanId,
-    pub(super) figures: Figures,
 }
 
-/// What the spans in some lists come to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Figures {
-    /// Blocks handed out, less those put back. Where spans changed lists by [`Lists::part`] this is a
-    /// difference that may have wrapped; the sum over the lists, which may wrap too, is what there is.
-    pub live: usize,
-    /// Idle pages.
-    pub idle: usize,
-    /// Spans without a live block.
-    pub empty: usize,
+impl Heads {
+    /// Those of lists without a span.
+    pub const NEW: Self = Self { open: [NONE; LISTS], queue: NONE };
+
+    /// Whether a span has free blocks.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        self.open.iter().any(|&first| first != NONE)
+    }
+
+    /// Calls back with each span that has free blocks.
+    pub fn each(&self, all: &impl Spans, mut visit: impl FnMut(&Span)) {
+        for mut id in self.open {
+            while id != NONE {
+                // SAFETY: 1. in a list of these, whose lock is held.
+                let span = unsafe { span(all, id) };
+                visit(span);
+                id = span.next;
+            }
+        }
+    }
+}
+
+/// The spans of one block size that have free blocks.
+///
+/// Spans stand in lists by how full they are, and blocks are taken from the fullest, lowest
+/// addresses first: the others drain. A span without a live block stands in the last list, until its
+/// owner takes it out. Those with idle pages stand in a queue besides, for
+/// [`purge`](Lists::purge).
+#[derive(Debug)]
+pub struct Lists<'a> {
+    pub(super) heads: &'a mut Heads,
+    pub(super) tally: &'a Tally,
 }
 
 /// What a batch of freed blocks changed.
@@ -105,10 +124,12 @@ pub(super) unsafe fn span<'a>(all: &impl Spans, id: SpanId) -> &'a mut Span {
     unsafe { all.span(id).as_mut() }
 }
 
-impl Lists {
-    /// Lists without a span.
-    pub const NEW: Self =
-        Self { open: [NONE; LISTS], queue: NONE, figures: Figures { live: 0, idle: 0, empty: 0 } };
+impl<'a> Lists<'a> {
+    /// The lists that begin at `heads`, whose spans come to `tally`.
+    #[inline]
+    pub fn new(heads: &'a mut Heads, tally: &'a Tally) -> Self {
+        Self { heads, tally }
+    }
 
     /// Fills `out` from spans with free blocks, lowest addresses of a span first. O(`out`), and a
     /// step for each span.
@@ -122,7 +143,7 @@ impl Lists {
     ) -> Taken {
         let mut taken = Taken::default();
         while taken.blocks < out.len() {
-            let Some(&id) = self.open.iter().find(|&&id| id != NONE) else { break };
+            let Some(&id) = self.heads.open.iter().find(|&&id| id != NONE) else { break };
             // SAFETY: 1. in a list of these, whose lock is held.
             let span = unsafe { span(all, id) };
             let (mut pages, mut last) = (0, 0);
@@ -139,12 +160,12 @@ impl Lists {
                 }
             });
             let change = span.taken(cut, last, pages, page_log2);
-            self.figures.idle -= change.idle;
+            self.tally.set_idle(self.tally.idle() - change.idle);
             taken.fresh += change.fresh;
             taken.again += change.again;
             self.settle(all, span);
         }
-        self.figures.live = self.figures.live.wrapping_add(taken.blocks);
+        self.tally.set_live(self.tally.live().wrapping_add(taken.blocks));
         taken
     }
 
@@ -198,7 +219,7 @@ impl Lists {
             pages |= if span.pages == 0 { 0 } else { Span::pages_of(cut, number, page_log2) };
         }
         held[at].1 = pages;
-        self.figures.live = self.figures.live.wrapping_sub(blocks.len());
+        self.tally.set_live(self.tally.live().wrapping_sub(blocks.len()));
         for (id, pages) in held {
             self.put_down(all, id, cut, pages, page_log2, unknown_leave, &mut flushed);
         }
@@ -224,7 +245,7 @@ impl Lists {
         // SAFETY: 1. a span of these lists, whose lock is held.
         let span = unsafe { span(all, id) };
         let became_idle = span.put(cut, pages, page_log2);
-        self.figures.idle += became_idle;
+        self.tally.set_idle(self.tally.idle() + became_idle);
         flushed.grew += became_idle << page_log2;
         self.settle(all, span);
         if unknown_leave && span.pages == 0 && span.is_empty() && self.others_open(id) {
@@ -237,12 +258,12 @@ impl Lists {
 
     /// Whether a span other than `id` has free blocks.
     fn others_open(&self, id: SpanId) -> bool {
-        self.open.iter().any(|&first| first != NONE && first != id)
+        self.heads.open.iter().any(|&first| first != NONE && first != id)
     }
 
     /// Takes a span without a live block out for good and links it to `chain`.
     fn leave(&mut self, all: &impl Spans, span: &mut Span, chain: &mut SpanId) {
-        self.figures.idle -= span.idle.count_ones() as usize;
+        self.tally.set_idle(self.tally.idle() - span.idle.count_ones() as usize);
         if span.queued {
             self.dequeue(all, span);
         }
@@ -256,7 +277,7 @@ impl Lists {
     pub fn take_empty(&mut self, all: &impl Spans, most: usize) -> SpanId {
         let mut chain = NONE;
         for _ in 0..most {
-            let first = self.open[usize::from(EMPTY)];
+            let first = self.heads.open[usize::from(EMPTY)];
             if first == NONE {
                 break;
             }
@@ -273,7 +294,7 @@ impl Lists {
         // SAFETY: 1. just cut, in the caller's hand alone.
         let span = unsafe { span(all, id) };
         span.list = FULL;
-        self.figures.idle += span.idle.count_ones() as usize;
+        self.tally.set_idle(self.tally.idle() + span.idle.count_ones() as usize);
         self.settle(all, span);
     }
 
@@ -292,16 +313,16 @@ impl Lists {
         if list != span.list {
             self.unlink(all, span);
             if list != FULL {
-                let first = self.open[usize::from(list)];
+                let first = self.heads.open[usize::from(list)];
                 span.next = first;
                 span.prev = NONE;
                 if first != NONE {
                     // SAFETY: the place of another span in a list of these.
                     unsafe { (*all.span(first).as_ptr()).prev = span.id };
                 }
-                self.open[usize::from(list)] = span.id;
+                self.heads.open[usize::from(list)] = span.id;
             }
-            self.figures.empty += usize::from(list == EMPTY);
+            self.tally.set_empty(self.tally.empty() + usize::from(list == EMPTY));
             span.list = list;
         }
         self.requeue(all, span);
@@ -318,12 +339,12 @@ impl Lists {
                 (*all.span(span.next).as_ptr()).prev = span.prev;
             }
             if span.prev == NONE {
-                self.open[usize::from(span.list)] = span.next;
+                self.heads.open[usize::from(span.list)] = span.next;
             } else {
                 (*all.span(span.prev).as_ptr()).next = span.next;
             }
         }
-        self.figures.empty -= usize::from(span.list == EMPTY);
+        self.tally.set_empty(self.tally.empty() - usize::from(span.list == EMPTY));
         span.list = FULL;
     }
 
@@ -331,18 +352,18 @@ impl Lists {
     pub fn part(
         &mut self,
         all: &impl Spans,
-        other: &mut Self,
+        other: &mut Lists<'_>,
         mut goes: impl FnMut(SpanId) -> bool,
     ) {
         for list in 0..LISTS {
-            let mut next = self.open[list];
+            let mut next = self.heads.open[list];
             while next != NONE {
                 // SAFETY: 1. in a list of these, whose lock is held.
                 let span = unsafe { span(all, next) };
                 next = span.next;
                 if goes(span.id) {
                     self.unlink(all, span);
-                    self.figures.idle -= span.idle.count_ones() as usize;
+                    self.tally.set_idle(self.tally.idle() - span.idle.count_ones() as usize);
                     if span.queued {
                         self.dequeue(all, span);
                     }
@@ -352,27 +373,14 @@ impl Lists {
         }
     }
 
-    /// Whether a span has free blocks.
-    #[inline]
-    pub fn is_open(&self) -> bool {
-        self.open.iter().any(|&first| first != NONE)
-    }
-
     /// Calls back with each span that has free blocks.
-    pub fn each(&self, all: &impl Spans, mut visit: impl FnMut(&Span)) {
-        for mut id in self.open {
-            while id != NONE {
-                // SAFETY: 1. in a list of these, whose lock is held.
-                let span = unsafe { span(all, id) };
-                visit(span);
-                id = span.next;
-            }
-        }
+    pub fn each(&self, all: &impl Spans, visit: impl FnMut(&Span)) {
+        self.heads.each(all, visit);
     }
 
     /// What the spans come to. O(1).
     #[inline]
     pub fn figures(&self) -> Figures {
-        self.figures
+        self.tally.figures()
     }
 }

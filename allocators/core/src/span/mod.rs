@@ -30,8 +30,10 @@ mod descriptor;
 mod lists;
 mod occupancy;
 mod queue;
+mod tally;
 
 pub use cut::Cut;
 pub use descriptor::{LEFT, NONE, Span, SpanId, ranges};
-pub use lists::{Figures, Flushed, Lists, Misuse, Spans, Taken};
+pub use lists::{Flushed, Heads, Lists, Misuse, Spans, Taken};
 pub use occupancy::{AlreadyFree, MAX_BLOCKS, Occupancy};
+pub use tally::{Figures, Tally};

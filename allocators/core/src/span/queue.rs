@@ -6,20 +6,20 @@ use super::descriptor::{NONE, Span, runs};
 use super::lists::{Lists, Spans, span};
 use crate::{Contents, Source};
 
-impl Lists {
+impl Lists<'_> {
     /// Makes the queue hold the span if and only if it has idle pages.
     #[inline]
     pub(super) fn requeue(&mut self, all: &impl Spans, span: &mut Span) {
         match (span.idle != 0, span.queued) {
             (true, false) => {
                 span.queued = true;
-                span.queue_next = self.queue;
+                span.queue_next = self.heads.queue;
                 span.queue_prev = NONE;
-                if self.queue != NONE {
+                if self.heads.queue != NONE {
                     // SAFETY: the place of another span in this queue.
-                    unsafe { (*all.span(self.queue).as_ptr()).queue_prev = span.id };
+                    unsafe { (*all.span(self.heads.queue).as_ptr()).queue_prev = span.id };
                 }
-                self.queue = span.id;
+                self.heads.queue = span.id;
             }
             (false, true) => self.dequeue(all, span),
             _ => {}
@@ -35,7 +35,7 @@ impl Lists {
                 (*all.span(span.queue_next).as_ptr()).queue_prev = span.queue_prev;
             }
             if span.queue_prev == NONE {
-                self.queue = span.queue_next;
+                self.heads.queue = span.queue_next;
             } else {
                 (*all.span(span.queue_prev).as_ptr()).queue_next = span.queue_next;
             }
@@ -57,9 +57,9 @@ impl Lists {
         undefined: &mut bool,
     ) -> Option<usize> {
         let mut bytes = 0;
-        while bytes < most && self.queue != NONE {
+        while bytes < most && self.heads.queue != NONE {
             // SAFETY: 1. in this queue, whose lock is held.
-            let span = unsafe { span(all, self.queue) };
+            let span = unsafe { span(all, self.heads.queue) };
             while let Some(pages) = runs(span.idle, 0) {
                 // SAFETY: pages of the span.
                 let at = unsafe { span.base.add((pages.start as usize) << page_log2) };
@@ -74,7 +74,7 @@ impl Lists {
                 let mask = u64::MAX >> (64 - pages.len()) << pages.start;
                 span.idle &= !mask;
                 span.gone |= mask;
-                self.figures.idle -= pages.len();
+                self.tally.set_idle(self.tally.idle() - pages.len());
                 bytes += len;
             }
             self.requeue(all, span);

@@ -34,7 +34,7 @@ impl<S: Source<Address = NonNull<u8>>> Store<S> {
             return Err("the figures are those of the chunks");
         }
         let mut listed = 0;
-        self.lists.each(&self.table, |_| listed += 1);
+        self.heads.each(&self.table, |_| listed += 1);
         let mut open = 0;
         self.each(|_, span| open += usize::from(span.blocks.left() > 0));
         if listed != open {

@@ -17,7 +17,7 @@ use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
 use strata_core::misuse;
-use strata_core::span::{Figures, Lists, Misuse, NONE, Span, SpanId, Spans};
+use strata_core::span::{Figures, Heads, Lists, Misuse, NONE, Span, SpanId, Spans, Tally};
 use strata_core::{Chunk, Exhausted, Source};
 
 use crate::config::Config;
@@ -38,7 +38,7 @@ const AT_ONCE: usize = 16;
 /// # Invariants
 ///
 /// 1. Every entry of `index` is a chunk of `source` (or a piece of one, where it splits), whose span
-///    stands at its number in `table` and in `lists`, cut as `shape` says.
+///    stands at its number in `table` and in the lists of `heads`, cut as `shape` says.
 /// 2. `free` leads through the places of `table` that have no chunk.
 #[derive(Debug)]
 pub(crate) struct Store<S> {
@@ -48,7 +48,8 @@ pub(crate) struct Store<S> {
     pub(crate) shape: Shape,
     pub(crate) config: Config,
     table: Table,
-    lists: Lists,
+    heads: Heads,
+    tally: Tally,
     index: Index,
     free: SpanId,
     /// Blocks in all chunks.
@@ -129,7 +130,8 @@ impl<S> Store<S> {
             shape,
             config,
             table: Table(table),
-            lists: Lists::NEW,
+            heads: Heads::NEW,
+            tally: Tally::new(),
             index: Index::new(),
             free: NONE,
             capacity: 0,
@@ -158,7 +160,7 @@ impl<S> Store<S> {
 
     /// Blocks that are out, and what lies idle.
     pub(crate) fn figures(&self) -> Figures {
-        self.lists.figures()
+        self.tally.figures()
     }
 }
 
@@ -180,7 +182,8 @@ impl<S: Source<Address = NonNull<u8>>> Store<S> {
 
     fn take_from_lists(&mut self, out: &mut [*mut u8]) -> usize {
         let (cut, page_log2) = (self.shape.cut, self.page_log2());
-        let taken = self.lists.take(&self.table, cut, page_log2, out);
+        let mut lists = Lists::new(&mut self.heads, &self.tally);
+        let taken = lists.take(&self.table, cut, page_log2, out);
         let figures = self.figures();
         self.high_water = self.high_water.max(figures.live);
         self.low.empty = self.low.empty.min(figures.empty);
@@ -204,7 +207,8 @@ impl<S: Source<Address = NonNull<u8>>> Store<S> {
         let index = &self.index;
         let find = |address| index.find(address).map(|entry| entry.id).ok_or(Misuse::Foreign);
         let (cut, page_log2) = (self.shape.cut, self.page_log2());
-        self.lists.put(&self.table, cut, page_log2, false, blocks, find)?;
+        let mut lists = Lists::new(&mut self.heads, &self.tally);
+        lists.put(&self.table, cut, page_log2, false, blocks, find)?;
         if self.figures().empty > self.watermark() {
             self.retire_slow();
         }
@@ -333,7 +337,7 @@ impl<S: Source<Address = NonNull<u8>>> Store<S> {
         // SAFETY: a free place of the table, ours alone.
         unsafe { self.table.span(id).write(span) };
         self.index.insert(Entry { base: base.addr().get(), len: len as u32, id });
-        self.lists.add(&self.table, id);
+        Lists::new(&mut self.heads, &self.tally).add(&self.table, id);
         self.capacity += blocks;
         self.bytes += len;
         Ok(())

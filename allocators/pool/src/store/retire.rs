@@ -7,7 +7,7 @@
 
 use core::ptr::NonNull;
 
-use strata_core::span::{NONE, Spans};
+use strata_core::span::{Lists, NONE, Spans};
 use strata_core::{Chunk, Source};
 
 use super::Store;
@@ -25,7 +25,7 @@ impl<S: Source<Address = NonNull<u8>>> Store<S> {
             return;
         }
         while self.figures().empty > keep {
-            let id = self.lists.take_empty(&self.table, 1);
+            let id = Lists::new(&mut self.heads, &self.tally).take_empty(&self.table, 1);
             if id == NONE {
                 return;
             }
@@ -33,7 +33,7 @@ impl<S: Source<Address = NonNull<u8>>> Store<S> {
             let span = unsafe { Spans::span(&self.table, id).as_ref() };
             let (base, total) = (span.base, usize::from(span.total));
             if self.capacity - self.figures().live < free.saturating_add(total) {
-                self.lists.add(&self.table, id);
+                Lists::new(&mut self.heads, &self.tally).add(&self.table, id);
                 return;
             }
             let Some(entry) = self.index.remove(base.addr().get()) else { return };
@@ -55,7 +55,13 @@ impl<S: Source<Address = NonNull<u8>>> Store<S> {
         let mut undefined = false;
         // SAFETY: 1. invariant 1 of the store, and pages are its source's granules.
         let purged = unsafe {
-            self.lists.purge(&*self.source, &self.table, page_log2, most, &mut undefined)
+            Lists::new(&mut self.heads, &self.tally).purge(
+                &*self.source,
+                &self.table,
+                page_log2,
+                most,
+                &mut undefined,
+            )
         };
         self.low.idle = self.low.idle.min(self.figures().idle);
         purged.unwrap_or(0)
