@@ -126,7 +126,9 @@ unsafe impl RawLock for SpinLock {
 /// COUNT.with(|count| *count += 1);
 /// assert_eq!(COUNT.with(|count| *count), 1);
 /// ```
+// The lock stands before the value, whatever that is: on the cache line where a long one begins.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub struct Guarded<T, L> {
     lock: L,
     value: UnsafeCell<T>,
@@ -138,6 +140,9 @@ unsafe impl<T: Send, L: RawLock + Sync> Sync for Guarded<T, L> {}
 unsafe impl<T: Send, L: Send> Send for Guarded<T, L> {}
 
 impl<T, L> Guarded<T, L> {
+    /// Where the value lies in it.
+    pub const VALUE: usize = core::mem::offset_of!(Self, value);
+
     crate::const_unless_loom! {
         /// `value` behind `lock`, which is open.
         pub fn new(lock: L, value: T) -> Self {

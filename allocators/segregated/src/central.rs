@@ -4,6 +4,8 @@
 //! class's first one and then others of it. Chunks that blocks have to themselves (`own.rs`) are the
 //! ground's too.
 
+use core::mem;
+use core::ops::Range;
 use core::ptr::NonNull;
 
 use strata_core::lock::{Guarded, RawLock};
@@ -40,15 +42,17 @@ pub(crate) trait Platform {
     fn most_mappings() -> usize;
 }
 
+/// In this order what every heap writes is side by side, on as few pages as it fits: between the tables'
+/// ends that few heaps use.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Central<S, P: Platform> {
     pub(crate) source: S,
     pub(crate) territories: Territories,
-    pub(crate) ground: Guarded<Ground, P::Lock>,
     pub(crate) shelves: [Shelf<P::Lock>; CLASSES],
     /// Classes that have more than one shelf.
     pub(crate) spread: AtomicUsize,
-    /// Bytes that threads keep in their run slots.
+    /// Bytes that threads keep in their slots, and that ended ones left in their stocks.
     pub(crate) slots: AtomicUsize,
     /// Bytes with contents and without a block in chunks that blocks have, or had, to themselves.
     pub(crate) spared: AtomicUsize,
@@ -67,9 +71,18 @@ pub(crate) struct Central<S, P: Platform> {
     /// When the last look was, and until when the source is not asked to purge: it refused.
     pub(crate) looked: AtomicUsize,
     pub(crate) refused: AtomicUsize,
+    pub(crate) ground: Guarded<Ground, P::Lock>,
 }
 
 impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
+    /// The bytes of it that every program writes, if it is alone on its pages.
+    #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+    pub(crate) const USED: Range<usize> = {
+        let territories = mem::offset_of!(Self, territories);
+        let ground = mem::offset_of!(Self, ground) + Guarded::<Ground, P::Lock>::VALUE;
+        territories + Territories::USED_FROM..ground + Ground::USED_TO
+    };
+
     #[cfg(not(strata_loom))]
     pub(crate) const fn new(source: S) -> Self {
         let ground = Guarded::new(P::Lock::OPEN, Ground::new());

@@ -1,5 +1,6 @@
 //! The process heap: which concrete layers it stands on.
 
+use core::ops::Deref;
 use core::ptr::NonNull;
 
 use strata_core::source::rounded_len;
@@ -10,11 +11,34 @@ use strata_os::{OsReserve, clock, limits, memory};
 
 use crate::budget::GiveBack;
 use crate::central::{Central, Platform};
+use crate::class::FRAME;
 use crate::fork::ForkLock;
 use crate::{stocks, wishes};
 
 /// The one heap behind every [`SegregatedAlloc`](crate::SegregatedAlloc).
-pub(crate) static HEAP: Central<ProcessMemory, Process> = Central::new(ProcessMemory);
+pub(crate) static HEAP: Placed = Placed { _before: [0; BEFORE], heap: Heap::new(ProcessMemory) };
+
+type Heap = Central<ProcessMemory, Process>;
+
+/// The heap where what every program writes of it begins with a page, and so is on two.
+#[derive(Debug)]
+#[repr(C, align(4096))]
+pub(crate) struct Placed {
+    _before: [u8; BEFORE],
+    heap: Heap,
+}
+
+const BEFORE: usize = FRAME - Heap::USED.start % FRAME;
+static_assertions::const_assert!(Heap::USED.end - Heap::USED.start <= 2 * FRAME);
+
+impl Deref for Placed {
+    type Target = Heap;
+
+    #[inline(always)]
+    fn deref(&self) -> &Heap {
+        &self.heap
+    }
+}
 
 /// The system that the process runs on.
 #[derive(Debug)]

@@ -3,12 +3,14 @@
 //! ```text
 //!   chunk base
 //!   ├─ summaries ─┬─ regions ──────┬─ span table ───────────┬─ frames ────────────────────────┤
-//!   │ 8 B each    │ 2240 B each    │ 128 B, one a frame     │ 4 KiB each, 512 a region        │
+//!   │ 8 B each,   │ 2240 B each    │ 128 B, one a frame     │ 4 KiB each, 512 a region        │
+//!   │ last first  │                │                        │                                 │
 //! ```
 //!
 //! The tables are sized for the worst case, and so mostly never touched: where the source commits,
-//! each of the four parts is committed from its start as far as it is needed, and where it does not,
-//! untouched memory costs nothing anyway (or, in a small buffer, 3 % of it).
+//! each of the four parts is committed as far as it is needed, and where it does not, untouched memory
+//! costs nothing anyway (or, in a small buffer, 3 % of it). Summaries stand before the regions, the first
+//! one last, so that a small heap's are on the page of its first region: that page is the regions' part.
 
 use core::ptr::NonNull;
 
@@ -25,17 +27,25 @@ pub(crate) const MAX: usize = 64;
 /// The most frames of a territory: its span table has no more places.
 pub(crate) const MAX_FRAMES: usize = 1 << 23;
 
-/// Part of a territory that is committed from its start.
+/// Bytes before the first region on its page.
+const HEAD: usize = FRAME - size_of::<Region>();
+
+static_assertions::const_assert!(HEAD >= size_of::<Summary>());
+static_assertions::const_assert!(HEAD.is_multiple_of(align_of::<Region>()));
+
+/// Part of a territory that is committed from one end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part {
     base: NonNull<u8>,
     /// Committed bytes.
     done: usize,
     len: usize,
+    /// Whether the end is where it begins.
+    backwards: bool,
 }
 
 impl Part {
-    /// Makes the first `need` bytes usable, in steps of `step` where the source gives them.
+    /// Makes the first `need` bytes usable, counted from the end where it begins there, in steps of `step` where the source gives them.
     pub(crate) fn commit<S: Source<Address = NonNull<u8>>>(
         &mut self,
         source: &S,
@@ -49,8 +59,9 @@ impl Part {
         let rounded = align_up(need, source.granule()).ok_or(Exhausted)?;
         let generous = rounded.max(self.done.saturating_add(step));
         for target in [generous.min(self.len), rounded.min(self.len)] {
+            let from = if self.backwards { self.len - target } else { self.done };
             // SAFETY: `done` and `target` are in the part.
-            let at = unsafe { self.base.add(self.done) };
+            let at = unsafe { self.base.add(from) };
             // SAFETY: 1. a part of a territory, which is a chunk of `source`. 2. parts begin and end
             // at granules, and both ends of the range are rounded.
             if unsafe { source.commit(at, target - self.done) }.is_ok() {
@@ -71,7 +82,7 @@ impl Part {
 pub(crate) struct Territory {
     chunk: NonNull<u8>,
     chunk_len: usize,
-    summaries: NonNull<Summary>,
+    /// Of the first region, and behind the summaries.
     regions: NonNull<Region>,
     spans: NonNull<Span>,
     /// Frame 0.
@@ -86,6 +97,20 @@ pub(crate) struct Parts {
     pub(crate) regions: Part,
     pub(crate) spans: Part,
     pub(crate) frames: Part,
+}
+
+impl Parts {
+    /// Makes the tables of the first `regions` regions usable.
+    pub(crate) fn commit_regions<S: Source<Address = NonNull<u8>>>(
+        &mut self,
+        source: &S,
+        regions: usize,
+        step: usize,
+    ) -> Result<(), Exhausted> {
+        let summaries = (regions * size_of::<Summary>()).saturating_sub(HEAD);
+        self.summaries.commit(source, summaries, 1)?;
+        self.regions.commit(source, HEAD + regions * size_of::<Region>(), step)
+    }
 }
 
 impl Territory {
@@ -109,8 +134,9 @@ impl Territory {
                 Some((from, to))
             };
             let parts = (|| {
-                let summaries = place(align_up(start, unit)?, regions * size_of::<Summary>())?;
-                let tables = place(summaries.1, regions * size_of::<Region>())?;
+                let summaries = (regions * size_of::<Summary>()).saturating_sub(HEAD);
+                let summaries = place(align_up(start, unit)?, summaries)?;
+                let tables = place(summaries.1, HEAD + regions * size_of::<Region>())?;
                 let spans = place(tables.1, frames * size_of::<Span>())?;
                 let first = align_up(spans.1, align.max(unit))?;
                 Some([summaries.0, tables.0, spans.0, first])
@@ -127,19 +153,19 @@ impl Territory {
                 };
                 let part = |from: usize, to: usize| {
                     let len = to - from;
-                    Part { base: at(from), done: if committed { len } else { 0 }, len }
+                    let done = if committed { len } else { 0 };
+                    Part { base: at(from), done, len, backwards: false }
                 };
                 let territory = Self {
                     chunk: chunk.base(),
                     chunk_len: chunk.len(),
-                    summaries: at(summaries).cast(),
-                    regions: at(tables).cast(),
+                    regions: at(tables + HEAD).cast(),
                     spans: at(spans).cast(),
                     first: at(first),
                     frames,
                 };
                 let parts = Parts {
-                    summaries: part(summaries, tables),
+                    summaries: Part { backwards: true, ..part(summaries, tables) },
                     regions: part(tables, spans),
                     spans: part(spans, first),
                     frames: part(first, first + frames * FRAME),
@@ -197,8 +223,8 @@ impl Territory {
 
     pub(crate) fn summary(&self, region: usize) -> NonNull<Summary> {
         debug_assert!(region < self.regions());
-        // SAFETY: in the table.
-        unsafe { self.summaries.add(region) }
+        // SAFETY: in the table, which ends where the regions begin.
+        unsafe { self.regions.cast::<Summary>().sub(region + 1) }
     }
 
     /// What stands on `frame`.
@@ -240,15 +266,19 @@ impl Front {
 }
 
 /// All territories of a heap: appended under the ground's lock, read without one.
+///
+/// Few heaps have more than one: the first stands last, where it shares its page with what the heap
+/// uses all the time.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Territories {
+    /// # Invariants
+    ///
+    /// 1. The last `count` are there and never change.
+    list: [UnsafeCell<Option<Territory>>; MAX],
     count: AtomicUsize,
     /// Of the first one, once more.
     front: Front,
-    /// # Invariants
-    ///
-    /// 1. The first `count` are there and never change.
-    list: [UnsafeCell<Option<Territory>>; MAX],
 }
 
 // SAFETY: entries below `count` are only read; the entry at `count` is written under a lock before
@@ -258,6 +288,11 @@ unsafe impl Sync for Territories {}
 unsafe impl Send for Territories {}
 
 impl Territories {
+    /// Where what a heap with one territory uses begins.
+    #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+    pub(crate) const USED_FROM: usize =
+        core::mem::offset_of!(Self, count) - size_of::<UnsafeCell<Option<Territory>>>();
+
     #[cfg(not(strata_loom))]
     pub(crate) const fn new() -> Self {
         let list = [const { UnsafeCell::new(None) }; MAX];
@@ -281,7 +316,7 @@ impl Territories {
     pub(crate) fn get(&self, number: usize) -> Territory {
         debug_assert!(number < self.count());
         // SAFETY: counted, so written before and never after (`list`, 1.).
-        let entry = self.list[number].with(|entry| unsafe { *entry });
+        let entry = self.list[MAX - 1 - number].with(|entry| unsafe { *entry });
         // SAFETY: entries below `count` are there (1.).
         unsafe { entry.unwrap_unchecked() }
     }
@@ -341,7 +376,7 @@ impl Territories {
             front.frames.store(territory.frames, Ordering::Release);
         }
         // SAFETY: not counted yet, so nobody reads it, and nobody else writes (1.).
-        self.list[count].with_mut(|entry| unsafe { *entry = Some(territory) });
+        self.list[MAX - 1 - count].with_mut(|entry| unsafe { *entry = Some(territory) });
         // Release: its partner is the Acquire in `count`.
         self.count.store(count + 1, Ordering::Release);
     }

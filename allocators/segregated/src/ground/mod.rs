@@ -60,9 +60,11 @@ struct State {
 }
 
 /// All under one lock; see the module.
+///
+/// What every heap uses stands before what few do: it shares its pages with the heap's other words.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Ground {
-    states: [Option<State>; territory::MAX],
     /// Idle frames in all regions.
     idle: usize,
     /// Used frames in all regions.
@@ -74,12 +76,18 @@ pub(crate) struct Ground {
     pub(crate) budget: Budget,
     pub(crate) large: crate::own::Owns,
     pub(crate) scraps: crate::scraps::Scraps,
+    states: [Option<State>; territory::MAX],
 }
 
 // SAFETY: its pointers are to memory of the heap's source, which no thread owns.
 unsafe impl Send for Ground {}
 
 impl Ground {
+    /// Where what a heap with one territory uses ends.
+    #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+    pub(crate) const USED_TO: usize =
+        core::mem::offset_of!(Self, states) + size_of::<Option<State>>();
+
     pub(crate) const fn new() -> Self {
         Self {
             states: [const { None }; territory::MAX],

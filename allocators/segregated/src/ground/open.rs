@@ -6,7 +6,7 @@ use strata_core::{Exhausted, Source};
 
 use super::{Ground, STEP, State, TABLE_STEP};
 use crate::class::FRAME;
-use crate::region::{FRAMES, Region, Summary};
+use crate::region::{FRAMES, Summary};
 use crate::span::NONE;
 use crate::territory::{self, Territories, Territory};
 
@@ -31,9 +31,7 @@ impl Ground {
                 continue;
             }
             let used = region + 1;
-            let parts = &mut state.parts;
-            parts.summaries.commit(source, used * size_of::<Summary>(), 1)?;
-            parts.regions.commit(source, used * size_of::<Region>(), TABLE_STEP)?;
+            state.parts.commit_regions(source, used, TABLE_STEP)?;
             let there = (territory.frames() - region * FRAMES).min(FRAMES);
             // SAFETY: in the tables, committed above, and nobody knows the region yet.
             unsafe {
