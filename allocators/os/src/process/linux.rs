@@ -44,10 +44,20 @@ pub(crate) fn thread_id() -> usize {
 }
 
 pub(crate) fn coarse_millis() -> u64 {
+    let now = read(libc::CLOCK_MONOTONIC_COARSE);
+    (now.tv_sec as u64).wrapping_mul(1000).wrapping_add(now.tv_nsec as u64 / 1_000_000)
+}
+
+pub(crate) fn nanos() -> u64 {
+    let now = read(libc::CLOCK_MONOTONIC);
+    (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64)
+}
+
+fn read(clock: libc::clockid_t) -> libc::timespec {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: a valid place. Where the clock is unknown it stays zero.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut now) };
-    (now.tv_sec as u64).wrapping_mul(1000).wrapping_add(now.tv_nsec as u64 / 1_000_000)
+    unsafe { libc::clock_gettime(clock, &mut now) };
+    now
 }
 
 pub(crate) fn address_space() -> Option<usize> {

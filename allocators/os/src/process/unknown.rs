@@ -33,6 +33,10 @@ pub(crate) fn coarse_millis() -> u64 {
     0
 }
 
+pub(crate) fn nanos() -> u64 {
+    0
+}
+
 pub(crate) fn address_space() -> Option<usize> {
     None
 }

@@ -38,13 +38,14 @@ pub(crate) fn take_large_zeroed_in(stocks: &Stocks, layout: Layout) -> *mut u8 {
     let slot = &stocks.slot;
     if let Some(block) = slot.take(layout) {
         // SAFETY: 1. a block holds its layout, and is this thread's.
-        slot.dense.set(unsafe { zero::clear(block, layout.size(), slot.dense.get()) });
+        let dense = unsafe { zero::clear(block, layout.size(), slot.dense.get(), &slot.habit) };
+        slot.dense.set(dense);
         return block;
     }
     let (block, zero) = take_slow(stocks, layout);
     if !zero && !block.is_null() {
         // SAFETY: 1. as above.
-        unsafe { zero::clear(block, layout.size(), false) };
+        unsafe { zero::clear(block, layout.size(), false, &slot.habit) };
     }
     block
 }

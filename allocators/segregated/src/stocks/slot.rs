@@ -12,6 +12,7 @@ use strata_core::misuse;
 use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicUsize;
 
+use super::zero::Habit;
 use crate::central::Platform;
 use crate::class::FRAME;
 use crate::process::{HEAP, Process};
@@ -47,6 +48,8 @@ pub(super) struct Slot {
     looked: Cell<u32>,
     /// Whether all its pages have contents.
     pub(super) dense: Cell<bool>,
+    /// What the thread does with large blocks that it wants zeroed.
+    pub(super) habit: Habit,
 }
 
 impl Slot {
@@ -60,6 +63,7 @@ impl Slot {
             all_turns: Cell::new(0),
             looked: Cell::new(0),
             dense: Cell::new(false),
+            habit: Habit::new(),
         }
     }
 

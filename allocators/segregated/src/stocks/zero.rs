@@ -1,13 +1,16 @@
 //! Zeroing a block whose pages may have contents, or never had some.
 //!
 //! Clearing a page that is there costs far less than fetching a new one; clearing one that is not
-//! fetches it, though the program may never touch it. Where that is wished for, the system is asked which
-//! are there: those are cleared, and the others given back, which costs nothing and makes sure that they are zero.
+//! fetches it, though the program may never touch it. What a thread does with such blocks it mostly does
+//! again: its [`Habit`] says whether they are cleared, or given back to the system whole, which makes
+//! them zero. How long the system takes over the latter tells how many pages there were. Where that is
+//! wished for, the system is asked which are there instead: those are cleared, and the others given back.
 
+use core::cell::Cell;
 use core::ops::Range;
 use core::ptr::NonNull;
 
-use strata_os::memory;
+use strata_os::{clock, memory};
 
 use crate::wishes;
 
@@ -20,25 +23,91 @@ const WINDOW: usize = 1024;
 /// Stretches without contents that are given back one by one; what lies behind is cleared.
 const STRETCHES: usize = 64;
 
+/// Nanoseconds for each page of a block that giving it back takes where so many of its pages had contents
+/// that clearing it costs less than fetching those again: about one in thirty.
+const TOLD: u64 = 8;
+/// Blocks that are cleared before the next one is given back to see, at first and at most.
+const CLEARED: Range<u16> = 16..1024;
+
+/// Whether a thread touches much of what it wants zeroed.
+#[derive(Debug)]
+pub(super) struct Habit {
+    /// Blocks to clear until one is given back, and how many they were after the last one.
+    left: Cell<u16>,
+    all: Cell<u16>,
+    /// Whether the last one was given back: what has contents of the next one was touched since.
+    tells: Cell<bool>,
+}
+
+impl Habit {
+    pub(super) const fn new() -> Self {
+        Self { left: Cell::new(0), all: Cell::new(0), tells: Cell::new(false) }
+    }
+
+    /// Whether the next block is to be cleared.
+    fn clears(&self) -> bool {
+        let left = self.left.get();
+        self.left.set(left.saturating_sub(1));
+        left != 0
+    }
+
+    /// Notes how many pages the block had that was given back.
+    fn note(&self, many: bool) {
+        if !self.tells.replace(true) {
+            return;
+        }
+        let all = if many { (2 * self.all.get()).clamp(CLEARED.start, CLEARED.end) } else { 0 };
+        self.all.set(all);
+        self.left.set(all);
+        self.tells.set(!many);
+    }
+}
+
 /// Clears `len` bytes at `at`, of which all pages have contents where it is `dense`. Answers whether all
 /// have now.
 ///
 /// # Safety
 ///
 /// 1. `[at, at + len)` is a block of the process heap, the caller's alone.
-pub(super) unsafe fn clear(at: *mut u8, len: usize, dense: bool) -> bool {
+pub(super) unsafe fn clear(at: *mut u8, len: usize, dense: bool, habit: &Habit) -> bool {
     let page = memory::page_size();
     let whole = len / page * page;
-    if dense || len < ASKED || !at.addr().is_multiple_of(page) || !wishes::zeroes_by_pages() {
+    let is_small = len < ASKED || !at.addr().is_multiple_of(page);
+    let by_pages = !is_small && wishes::zeroes_by_pages();
+    if is_small || if by_pages { dense } else { habit.clears() } {
         // SAFETY: 1. the caller's.
         unsafe { at.write_bytes(0, len) };
-        return len >= ASKED;
+        return !is_small;
     }
     // SAFETY: 1. the caller's.
     unsafe {
         at.add(whole).write_bytes(0, len - whole);
-        clear_pages(at, whole / page, page)
+        if by_pages {
+            clear_pages(at, whole / page, page)
+        } else {
+            habit.note(give_back_all(at, whole, page));
+            false
+        }
     }
+}
+
+/// Gives all pages back, or clears them where the system keeps them. Answers whether so many of them had
+/// contents that clearing them would have been better.
+///
+/// # Safety
+///
+/// 1. At `at` there are `len` bytes of whole pages, the caller's alone.
+unsafe fn give_back_all(at: *mut u8, len: usize, page: usize) -> bool {
+    let begun = clock::nanos();
+    // SAFETY: 1. the caller's, here and there; a block is not at null.
+    unsafe {
+        if memory::purge(NonNull::new_unchecked(at), len).is_err() {
+            // Locked into memory, say.
+            at.write_bytes(0, len);
+            return true;
+        }
+    }
+    clock::nanos().wrapping_sub(begun) > TOLD * (len / page) as u64
 }
 
 /// # Safety
