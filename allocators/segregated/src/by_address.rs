@@ -298,7 +298,7 @@ fn find(block: NonNull<u8>) -> Found {
             let span = (number as SpanId) << PLACE_BITS | place;
             Found::Block { class: class.into(), span }
         }
-        Use::Run { frames } if address.is_multiple_of(FRAME) => {
+        Use::Run { frames, .. } if address.is_multiple_of(FRAME) => {
             Found::Run { frames: frames as usize }
         }
         _ => misuse::stop("an address was freed or resized that is no block's"),

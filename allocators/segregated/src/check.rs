@@ -76,7 +76,9 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                 }
                 last = place;
                 frame += match usage {
-                    Use::Run { frames } | Use::Own { frames } => (frames as usize).max(1),
+                    Use::Run { whole: frames, .. } | Use::Own { frames } => {
+                        (frames as usize).max(1)
+                    }
                     Use::Span { .. } | Use::Nothing => 1,
                 };
             }
@@ -132,9 +134,12 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                     }
                 });
             }
-            Use::Run { frames } => {
+            Use::Run { frames, whole } => {
                 checked.large += 1;
-                checked.frames += frames as usize;
+                checked.frames += whole as usize;
+                if frames > whole {
+                    fail("a large block is no longer than its run", at);
+                }
             }
             Use::Own { frames } => checked.frames += frames as usize,
             Use::Nothing => {}
@@ -168,8 +173,14 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                     }
                 });
             }
-            Use::Run { frames } => {
-                visit(Walked::Block { at, len: ByteCount(frames as usize * FRAME) });
+            Use::Run { frames, whole } => {
+                let (len, behind) = (frames as usize * FRAME, (whole - frames) as usize * FRAME);
+                visit(Walked::Block { at, len: ByteCount(len) });
+                if behind != 0 {
+                    // SAFETY: inside of the run.
+                    let at = unsafe { at.add(len) };
+                    visit(Walked::Free { at, len: ByteCount(behind) });
+                }
             }
             _ => {}
         });

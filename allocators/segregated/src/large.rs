@@ -12,8 +12,8 @@ use strata_core::{Contents, Exhausted, Source, misuse};
 
 use crate::central::{Central, Platform};
 use crate::class::FRAME;
-use crate::ground::{Run, settle};
-use crate::region::{FRAMES, Use};
+use crate::ground::{Ground, Run, settle};
+use crate::region::{FRAMES, Front, Tenant, Use};
 use crate::resident::Grown;
 
 /// The largest block that gets a run.
@@ -23,6 +23,16 @@ pub(crate) const RUN_MAX: usize = 1 << 20;
 const GROW_OWN: usize = 128 << 10;
 /// A run from here on moves to a new chunk page by page: below, copying costs less.
 const MOVED: usize = 64 << 10;
+
+/// Frames of a run on which something stands.
+const FRONT: usize = 3;
+
+static_assertions::const_assert_eq!(FRONT, size_of::<Front>() / size_of::<Tenant>());
+
+/// What stands on a run that is one block's.
+fn whole(frames: usize) -> Use {
+    Use::Run { frames: frames as u32, whole: frames as u32 }
+}
 
 /// Frames of a run for `size` bytes.
 pub(crate) fn frames_of(size: usize) -> usize {
@@ -66,7 +76,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             self.ground.with(|ground| {
                 let (source, all) = (&self.source, &self.territories);
                 let taken = ground.take(source, all, frames, align, new_memory)?;
-                settle(all, taken.run, Use::Run { frames: frames as u32 });
+                settle(all, taken.run, whole(frames));
                 ground.runs += frames;
                 Ok(taken)
             })
@@ -107,7 +117,8 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// Takes a run back; `touched` says whether it has contents.
     fn put_run(&self, run: Run, touched: bool) {
         self.ground.with(|ground| {
-            settle(&self.territories, Run { frames: 1, ..run }, Use::Nothing);
+            // Where a thread kept the run, that stands on the frames behind the first.
+            settle(&self.territories, Run { frames: run.frames.min(FRONT), ..run }, Use::Nothing);
             ground.runs -= run.frames;
             ground.put(&self.territories, run, touched.then_some(0..run.frames));
         });
@@ -123,7 +134,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         }
     }
 
-    /// The run of `frames` frames at `block`. Stops the process where there is none.
+    /// The run at `block`, which has `frames` frames. Stops the process where there is none.
     pub(crate) fn run_at(&self, block: NonNull<u8>, frames: usize) -> Run {
         let address = block.addr().get();
         let Some((territory, frame)) = self.territories.locate(address) else {
@@ -132,10 +143,14 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         // SAFETY: 1. a block was said to be here; a region that was never used is zero or, where the
         // source commits, not there: then this faults, which stops the process too.
         let tenant = unsafe { self.territories.get(territory).tenant(frame) };
-        if tenant.get() != (Use::Run { frames: frames as u32 }) || !address.is_multiple_of(FRAME) {
-            misuse::stop("a large block was freed twice, or with another size than it has");
+        match tenant.get() {
+            Use::Run { frames: there, whole }
+                if there as usize == frames && address.is_multiple_of(FRAME) =>
+            {
+                Run { territory, frame, frames: whole as usize }
+            }
+            _ => misuse::stop("a large block was freed twice, or with another size than it has"),
         }
-        Run { territory, frame, frames }
     }
 
     /// Resizes a large block where it lies, or moves it; `None` where the caller has to copy it.
@@ -156,7 +171,12 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             return unsafe { self.resize_chunk(block, layout.size(), new) };
         }
         let (old, frames) = (frames_of(layout.size()), frames_of(new.size()));
-        let run = self.run_at(block, old);
+        let mut run = self.run_at(block, old);
+        if run.frames != old {
+            // The front of one that a thread lent: it is a run by itself from now on.
+            self.shorten_run(run, old);
+            run.frames = old;
+        }
         if frames <= old {
             self.shorten_run(run, frames);
             return Some((block, Grown::default()));
@@ -188,13 +208,22 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         if less == 0 {
             return;
         }
-        self.ground.with(|ground| {
+        self.ground.with(|ground| self.cut_run(ground, run, frames));
+        self.give_back(less * FRAME);
+    }
+
+    /// Makes a run one of `frames` frames, which a block has all of and nobody keeps.
+    pub(crate) fn cut_run(&self, ground: &mut Ground, run: Run, frames: usize) {
+        let less = run.frames - frames;
+        // Where a thread kept the run, that stands on the frames behind the first.
+        let behind = Run { frame: run.frame + 1, frames: run.frames.min(FRONT) - 1, ..run };
+        settle(&self.territories, behind, Use::Nothing);
+        settle(&self.territories, run, whole(frames));
+        if less != 0 {
             let tail = Run { frame: run.frame + frames, frames: less, ..run };
-            settle(&self.territories, run, Use::Run { frames: frames as u32 });
             ground.runs -= less;
             ground.put(&self.territories, tail, Some(0..less));
-        });
-        self.give_back(less * FRAME);
+        }
     }
 
     /// Adds the frames behind a run to it, if they are free.
@@ -202,7 +231,8 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         let taken = self.ground.with(|ground| {
             let more = frames - run.frames;
             let taken = ground.take_behind(&self.source, &self.territories, run, more)?;
-            settle(&self.territories, run, Use::Run { frames: frames as u32 });
+            self.cut_run(ground, run, run.frames);
+            settle(&self.territories, run, whole(frames));
             ground.runs += more;
             Some(taken)
         })?;

@@ -18,6 +18,8 @@ mod global;
 mod ground;
 mod heap;
 mod large;
+#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+mod lend;
 #[cfg(all(test, strata_loom))]
 mod models;
 mod own;

@@ -162,8 +162,9 @@ pub(crate) enum Use {
     Nothing,
     /// A span of a class, by its place in the territory's table.
     Span { class: u8, place: u32 },
-    /// The first frame of a large block's run.
-    Run { frames: u32 },
+    /// The first frame of a large block's run: the frames of the block, and all of the run. They differ
+    /// where a thread lends the front of a run that it keeps (`lend.rs`).
+    Run { frames: u32, whole: u32 },
     /// The first frame of a run that the heap itself uses.
     Own { frames: u32 },
 }
@@ -171,13 +172,17 @@ pub(crate) enum Use {
 const LOW: u32 = (1 << 24) - 1;
 const RUN: u32 = 0xFE;
 const OWN: u32 = 0xFD;
+/// On the second and third frame of a run that a thread keeps: half of its [`Lender`] each.
+const LENDER: u32 = 0xFC;
+/// Bits for a number of frames, one region's at most.
+const COUNT: u32 = 10;
 
 impl Use {
     fn encode(self) -> u32 {
         match self {
             Self::Nothing => 0,
             Self::Span { class, place } => (u32::from(class) + 1) << 24 | place,
-            Self::Run { frames } => RUN << 24 | frames,
+            Self::Run { frames, whole } => RUN << 24 | whole << COUNT | frames,
             Self::Own { frames } => OWN << 24 | frames,
         }
     }
@@ -189,8 +194,8 @@ impl Tenant {
         // Relaxed: see the type.
         let word = self.0.load(Ordering::Relaxed);
         match word >> 24 {
-            0 => Use::Nothing,
-            RUN => Use::Run { frames: word & LOW },
+            0 | LENDER => Use::Nothing,
+            RUN => Use::Run { frames: word & ((1 << COUNT) - 1), whole: (word & LOW) >> COUNT },
             OWN => Use::Own { frames: word & LOW },
             class => Use::Span { class: (class - 1) as u8, place: word & LOW },
         }
@@ -220,6 +225,41 @@ impl Tenant {
         self.0.store(usage.encode(), Ordering::Relaxed);
     }
 }
+
+/// A thread that keeps a run, by the address of what it keeps it in.
+#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lender([u32; 2]);
+
+#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+impl Lender {
+    /// The one whose place, at a multiple of eight, this is.
+    #[inline(always)]
+    pub(crate) fn of<T>(place: &T) -> Self {
+        const { assert!(align_of::<T>() >= 8) };
+        let number = core::ptr::from_ref(place).addr() >> 3;
+        Self([number as u32 & LOW | LENDER << 24, (number >> 24) as u32 & LOW | LENDER << 24])
+    }
+
+    /// Whether the run with these frames in front is this one's.
+    #[inline(always)]
+    pub(crate) fn has(self, front: &Front) -> bool {
+        // Relaxed, both: see `Tenant`. Only who has the run, or holds the ground's lock, asks.
+        let [_, second, third] = front;
+        second.0.load(Ordering::Relaxed) == self.0[0]
+            && third.0.load(Ordering::Relaxed) == self.0[1]
+    }
+
+    /// Makes the run this one's.
+    pub(crate) fn take(self, front: &Front) {
+        let [_, second, third] = front;
+        second.0.store(self.0[0], Ordering::Relaxed);
+        third.0.store(self.0[1], Ordering::Relaxed);
+    }
+}
+
+/// What stands on the first frames of a run that may be lent.
+pub(crate) type Front = [Tenant; 3];
 
 /// The tables of 512 frames. All-zero memory is a region of free, untouched frames.
 #[derive(Debug)]
@@ -291,7 +331,8 @@ impl Table {
 static_assertions::const_assert_eq!(size_of::<Region>(), 64 * 3 + 4 * FRAMES);
 static_assertions::const_assert_eq!(size_of::<Summary>(), 8);
 // What `Tenant::class` goes by.
-const _: () = assert!(CLASSES < 0x80 && OWN >= 0x80 && RUN >= 0x80);
+const _: () = assert!(CLASSES < 0x80 && OWN >= 0x80 && RUN >= 0x80 && LENDER >= 0x80);
+static_assertions::const_assert!(FRAMES < 1 << COUNT && 2 * COUNT <= 24);
 
 #[cfg(all(test, not(strata_loom)))]
 mod tests {
@@ -341,7 +382,8 @@ mod tests {
             Use::Nothing,
             Use::Span { class: 0, place: 0 },
             Use::Span { class: 79, place: LOW },
-            Use::Run { frames: 256 },
+            Use::Run { frames: 256, whole: 256 },
+            Use::Run { frames: 9, whole: 512 },
             Use::Own { frames: 2 },
         ] {
             tenant.set(usage);

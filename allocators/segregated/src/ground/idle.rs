@@ -131,7 +131,7 @@ impl Ground {
                     let len = match unsafe { territory.tenant(region * FRAMES + frame) }.get() {
                         Use::Nothing => 0,
                         Use::Span { .. } => 1,
-                        Use::Run { frames } | Use::Own { frames } => frames as usize,
+                        Use::Run { whole: frames, .. } | Use::Own { frames } => frames as usize,
                     };
                     carried.insert(frame..(frame + len).min(FRAMES));
                     frame += len.max(1);

@@ -67,7 +67,9 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                     in_spans += span::contents(span, page_log2).count_ones() as usize * FRAME;
                 }
             }
-            Use::Run { frames } | Use::Own { frames } => in_runs += frames as usize * FRAME,
+            Use::Run { whole: frames, .. } | Use::Own { frames } => {
+                in_runs += frames as usize * FRAME
+            }
             Use::Span { .. } | Use::Nothing => {}
         });
         self.retire(chain);

@@ -6,8 +6,8 @@ use core::ptr::{self, NonNull};
 use super::life::thread;
 use super::zero;
 use super::{STOCKS, Stocks};
-use crate::class::CLASSES;
-use crate::large;
+use crate::class::{CLASSES, FRAME};
+use crate::large::{self, frames_of};
 use crate::process::HEAP;
 use crate::resident::Grown;
 
@@ -39,7 +39,8 @@ pub(crate) fn take_large_zeroed_in(stocks: &Stocks, layout: Layout) -> *mut u8 {
     if let Some(block) = slot.take(layout) {
         // SAFETY: 1. a block holds its layout, and is this thread's.
         let dense = unsafe { zero::clear(block, layout.size(), slot.dense.get(), &slot.habit) };
-        slot.dense.set(dense);
+        // Of what is behind a block that is shorter nothing is known.
+        slot.dense.set(dense && frames_of(layout.size()) * FRAME == slot.len());
         return block;
     }
     let (block, zero) = take_slow(stocks, layout);
@@ -54,10 +55,6 @@ pub(crate) fn take_large_zeroed_in(stocks: &Stocks, layout: Layout) -> *mut u8 {
 #[cold]
 #[inline(never)]
 fn take_slow(stocks: &Stocks, layout: Layout) -> (*mut u8, bool) {
-    let len = large::usable(layout, HEAP.granule());
-    if let Some(block) = stocks.slot.take_like(layout, len) {
-        return (block, false);
-    }
     // The new block may well be cut from it.
     stocks.slot.give();
     match HEAP.take_large(layout) {
@@ -101,9 +98,9 @@ pub(crate) unsafe fn put_large_in(stocks: &Stocks, block: NonNull<u8>, layout: L
 unsafe fn put_slow(stocks: &Stocks, block: NonNull<u8>, layout: Layout) {
     let slot = &stocks.slot;
     slot.check(block.as_ptr());
-    let len = large::usable(layout, HEAP.granule());
     let kept = thread(stocks).is_some_and(|_| {
-        let expected = slot.expects(block.as_ptr(), len);
+        let expected = slot.expects(block.as_ptr(), layout);
+        let len = if expected { slot.len() } else { large::usable(layout, HEAP.granule()) };
         if expected {
             HEAP.tick_used(len);
         }
@@ -116,7 +113,7 @@ unsafe fn put_slow(stocks: &Stocks, block: NonNull<u8>, layout: Layout) {
             slot.give();
             HEAP.tick();
         }
-        slot.keep(block.as_ptr(), layout, len);
+        slot.keep(block, layout, len);
         true
     });
     if !kept {
@@ -153,6 +150,12 @@ pub(crate) unsafe fn resize_large_in(
     layout: Layout,
     new: Layout,
 ) -> Option<NonNull<u8>> {
+    let slot = &stocks.slot;
+    if slot.resize(block.as_ptr(), layout, new) {
+        return Some(block);
+    }
+    slot.check(block.as_ptr());
+    slot.settle_at(block.as_ptr());
     // SAFETY: 1. and 2. the caller's.
     let (block, grown) = unsafe { HEAP.resize_large(block, layout, new) }?;
     if grown.bytes != 0 {

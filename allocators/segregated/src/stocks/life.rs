@@ -253,7 +253,6 @@ unsafe extern "C" fn thread_ends(thread: *mut c_void) {
 /// many blocks as there is room for.
 fn leave(thread: &mut Thread) {
     thread.stocks().slot.give();
-    thread.stocks().slot.settle();
     THREADS.fetch_sub(1, Ordering::Relaxed);
     let high = HEAP.resident.high();
     let bytes = thread.stocked_bytes();

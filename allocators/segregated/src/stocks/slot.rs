@@ -1,8 +1,11 @@
-//! The large block that a thread freed last, kept for the next request of its size.
+//! The large block that a thread freed last, kept for its next request.
 //!
-//! While the block is out again the slot remembers it, and counts on it to come back: a program that
-//! takes and frees one large block at a time changes nothing but the slot's own words. What the slot
-//! counts as kept is too much by the block that is out, until the thread comes by a slow path.
+//! A block with a chunk to itself serves requests of its length. A run serves all that it is long enough
+//! for: the thread lends its front (`lend.rs`), so that a program whose blocks change their sizes, one
+//! after the other, changes nothing but the slot's own words and the word on the run's first frame.
+//!
+//! While the block is out the slot remembers it, and counts on it to come back. What the slot counts as
+//! kept is too much by the block that is out, until the thread comes by a slow path.
 
 use core::alloc::Layout;
 use core::cell::Cell;
@@ -15,33 +18,34 @@ use strata_core::sync::unexplored::AtomicUsize;
 use super::zero::Habit;
 use crate::central::Platform;
 use crate::class::FRAME;
+use crate::large::frames_of;
 use crate::process::{HEAP, Process};
+use crate::region::{Front, Lender, Use};
 
 /// Times that the block comes back before somebody looks whether it may still be kept, at most: they
 /// double while it does so within [`OFTEN`].
 const TURNS: u32 = 64;
 /// Milliseconds.
 const OFTEN: u32 = 100;
-/// What stands for no size: zero, as a thread's words are at first.
+/// What stands for no block: zero, as a thread's words are at first.
 const NONE: usize = 0;
-
-/// What stands for the size of a layout.
-#[inline(always)]
-fn key(layout: Layout) -> usize {
-    layout.size() + 1
-}
 
 /// Written by its thread alone; others read `free` and `len` to count. Relaxed, all: nothing is read through it.
 #[derive(Debug)]
 pub(super) struct Slot {
-    /// The block; null where there was none yet.
+    /// Where the block, or the run, begins; null where there was none yet.
     at: Cell<*mut u8>,
-    /// The [`key`] of the layout that it was freed with.
-    size: Cell<usize>,
-    /// That key while the block is here, [`NONE`] while it is out.
+    /// Frames of the block that went out last.
+    frames: Cell<usize>,
+    /// Those while it is here, [`NONE`] while it is out.
     free: AtomicUsize,
-    /// Its bytes, which count as kept.
+    /// Bytes of all that is kept.
     len: AtomicUsize,
+    /// Frames of the shortest block that it serves, and how many more one may have.
+    least: Cell<usize>,
+    more: Cell<usize>,
+    /// What stands on the run's first frames, if it is one.
+    front: Cell<Option<&'static Front>>,
     /// Turns until somebody looks, how many there were after the last look, and when that was.
     turns: Cell<u32>,
     all_turns: Cell<u32>,
@@ -56,9 +60,12 @@ impl Slot {
     pub(super) const fn new() -> Self {
         Self {
             at: Cell::new(ptr::null_mut()),
-            size: Cell::new(NONE),
+            frames: Cell::new(NONE),
             free: AtomicUsize::new(NONE),
             len: AtomicUsize::new(0),
+            least: Cell::new(0),
+            more: Cell::new(0),
+            front: Cell::new(None),
             turns: Cell::new(0),
             all_turns: Cell::new(0),
             looked: Cell::new(0),
@@ -67,55 +74,75 @@ impl Slot {
         }
     }
 
-    /// The block, if it is here and was freed with this layout's size.
+    /// Whether blocks of that many frames are served.
+    #[inline(always)]
+    fn serves(&self, frames: usize) -> bool {
+        frames.wrapping_sub(self.least.get()) <= self.more.get()
+    }
+
+    /// Whether what was lent still is this thread's: another one that freed and kept the block has the
+    /// run now, and may have lent it to this one.
+    #[inline(always)]
+    fn is_own(&self) -> bool {
+        self.front.get().is_none_or(|front| Lender::of(self).has(front))
+    }
+
+    /// Writes on a run's front how long its block is.
+    #[inline(always)]
+    fn lend(&self, frames: usize) {
+        if let Some([first, ..]) = self.front.get() {
+            let whole = self.len() / FRAME;
+            first.set(Use::Run { frames: frames as u32, whole: whole as u32 });
+        }
+        self.frames.set(frames);
+    }
+
+    /// The block, if it is here and serves.
     #[inline(always)]
     pub(super) fn take(&self, layout: Layout) -> Option<*mut u8> {
+        let frames = frames_of(layout.size());
         // Blocks begin at frames; a higher alignment may be there by chance.
-        let fits = self.free.load(Ordering::Relaxed) == key(layout) && layout.align() <= FRAME;
+        let fits = self.free.load(Ordering::Relaxed) != NONE
+            && self.serves(frames)
+            && (layout.align() <= FRAME || self.at.get().addr().is_multiple_of(layout.align()));
         fits.then(|| {
             self.free.store(NONE, Ordering::Relaxed);
+            self.lend(frames);
             self.at.get()
         })
+    }
+
+    /// Whether `block` is the one that went out last, of the layout that it is said to have.
+    #[inline(always)]
+    pub(super) fn expects(&self, block: *mut u8, layout: Layout) -> bool {
+        self.at.get() == block
+            && self.frames.get() == frames_of(layout.size())
+            && self.free.load(Ordering::Relaxed) == NONE
+            && self.is_own()
     }
 
     /// Takes the block back that went out last, if it is this one. Answers false where somebody has
     /// to look first.
     #[inline(always)]
     pub(super) fn put(&self, block: *mut u8, layout: Layout) -> bool {
-        if self.at.get() != block || self.size.get() != key(layout) {
-            return false;
-        }
-        if self.free.load(Ordering::Relaxed) == key(layout) {
-            misuse::stop("a large block was freed twice");
-        }
         let turns = self.turns.get();
-        if turns == 0 {
+        if !self.expects(block, layout) || turns == 0 {
             return false;
         }
         self.turns.set(turns - 1);
-        self.free.store(key(layout), Ordering::Relaxed);
+        self.free.store(self.frames.get(), Ordering::Relaxed);
         true
     }
 
-    /// The block, if it is here, is at a multiple of the layout's alignment and has `len` bytes.
-    pub(super) fn take_like(&self, layout: Layout, len: usize) -> Option<*mut u8> {
-        let at = self.at.get();
-        if self.free.load(Ordering::Relaxed) == NONE
-            || self.len.load(Ordering::Relaxed) != len
-            || !at.addr().is_multiple_of(layout.align())
-        {
-            return None;
+    /// Gives the block that is out another length where it lies, if it is `block` and serves that, too.
+    #[inline(always)]
+    pub(super) fn resize(&self, block: *mut u8, layout: Layout, new: Layout) -> bool {
+        let frames = frames_of(new.size());
+        let may = self.expects(block, layout) && self.serves(frames);
+        if may {
+            self.lend(frames);
         }
-        self.free.store(NONE, Ordering::Relaxed);
-        self.size.set(key(layout));
-        Some(at)
-    }
-
-    /// Whether `block` is the one that went out last.
-    pub(super) fn expects(&self, block: *mut u8, len: usize) -> bool {
-        self.at.get() == block
-            && self.len.load(Ordering::Relaxed) == len
-            && self.free.load(Ordering::Relaxed) == NONE
+        may
     }
 
     /// Stops the process where `block` is here already.
@@ -130,18 +157,24 @@ impl Slot {
         self.len.load(Ordering::Relaxed)
     }
 
-    /// Keeps a block of `len` bytes, which is live to the heap; the slot has none.
-    pub(super) fn keep(&self, block: *mut u8, layout: Layout, len: usize) {
-        if self.at.get() != block || self.len.load(Ordering::Relaxed) != len {
+    /// Keeps a block of `len` bytes, which is live to the heap; the slot has none, but for this one.
+    pub(super) fn keep(&self, block: NonNull<u8>, layout: Layout, len: usize) {
+        let frames = frames_of(layout.size());
+        if !self.expects(block.as_ptr(), layout) {
             self.settle();
-            self.at.set(block);
+            let run = HEAP.keep_run(block, layout, Lender::of(self));
+            let (len, least) = run.map_or((len, frames), |(len, _)| (len, 0));
+            self.at.set(block.as_ptr());
             self.len.store(len, Ordering::Relaxed);
+            self.least.set(least);
+            self.more.set(run.map_or(0, |(len, _)| len / FRAME));
+            self.front.set(run.map(|(_, front)| front));
             self.dense.set(false);
             HEAP.slots.fetch_add(len, Ordering::Relaxed);
         }
-        self.size.set(key(layout));
+        self.frames.set(frames);
         self.wind();
-        self.free.store(key(layout), Ordering::Relaxed);
+        self.free.store(frames, Ordering::Relaxed);
     }
 
     /// Lets the block come back some times before the next look. A program that uses it now and then
@@ -155,18 +188,26 @@ impl Slot {
         self.turns.set(turns);
     }
 
-    /// Gives the block back to the heap, if it is here.
+    /// A layout that the block has to the heap.
+    fn layout(&self) -> Layout {
+        // SAFETY: a power of two, and the length of a block that there is.
+        unsafe { Layout::from_size_align_unchecked(self.frames.get() * FRAME, 1) }
+    }
+
+    /// Gives the block back to the heap if it is here, and forgets it if it is out: then what of a run is
+    /// behind it goes back.
     pub(super) fn give(&self) {
-        let size = self.free.load(Ordering::Relaxed);
+        let is_here = self.free.load(Ordering::Relaxed) != NONE;
         if let Some(block) = NonNull::new(self.at.get())
-            && size != NONE
+            && is_here
         {
             self.free.store(NONE, Ordering::Relaxed);
-            self.settle();
-            // SAFETY: its own size, and it is live to the heap; blocks of the slot were asked for
+            self.forget();
+            // SAFETY: its own length, and it is live to the heap; blocks of the slot were asked for
             // with alignments that are there whatever is said here.
-            unsafe { HEAP.put_large(block, Layout::from_size_align_unchecked(size - 1, 1)) };
+            unsafe { HEAP.put_large(block, self.layout()) };
         }
+        self.settle();
     }
 
     /// Forgets the block if it is out, and gives it back where so much may not be kept any more.
@@ -180,11 +221,30 @@ impl Slot {
 
     /// Forgets the block if it is out: it does not count as kept any more.
     pub(super) fn settle(&self) {
-        if self.free.load(Ordering::Relaxed) == NONE && !self.at.get().is_null() {
-            HEAP.slots.fetch_sub(self.len.load(Ordering::Relaxed), Ordering::Relaxed);
-            self.at.set(ptr::null_mut());
-            self.len.store(0, Ordering::Relaxed);
+        if self.free.load(Ordering::Relaxed) != NONE {
+            return;
         }
+        if let Some(block) = NonNull::new(self.at.get()) {
+            let front = self.front.get();
+            self.forget();
+            if let Some(front) = front {
+                HEAP.end_loan(block, self.layout(), front, Lender::of(self));
+            }
+        }
+    }
+
+    /// As [`Slot::settle`], if `block` is the one.
+    pub(super) fn settle_at(&self, block: *mut u8) {
+        if self.at.get() == block {
+            self.settle();
+        }
+    }
+
+    fn forget(&self) {
+        HEAP.slots.fetch_sub(self.len(), Ordering::Relaxed);
+        self.len.store(0, Ordering::Relaxed);
+        self.at.set(ptr::null_mut());
+        self.front.set(None);
     }
 
     /// Bytes of the block if it is here, for others to count.

@@ -1,0 +1,216 @@
+//! Large blocks of changing sizes: what a thread lends of the run that it keeps is nobody else's.
+
+#![cfg(all(feature = "std", target_os = "linux", not(miri), not(feature = "checked")))]
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::sync::{Mutex, MutexGuard, mpsc};
+use std::thread;
+
+use strata_segregated::SegregatedAlloc;
+
+const HEAP: SegregatedAlloc = SegregatedAlloc::new();
+const KIB: usize = 1 << 10;
+
+/// The tests look at one heap's figures.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(|error| error.into_inner())
+}
+
+/// A block that knows what is in it.
+#[derive(Debug)]
+struct Block {
+    at: *mut u8,
+    len: usize,
+    seed: u8,
+}
+
+// SAFETY: the block is the value's alone.
+unsafe impl Send for Block {}
+
+impl Block {
+    fn layout(len: usize) -> Layout {
+        Layout::from_size_align(len, 8).unwrap()
+    }
+
+    fn new(len: usize, seed: u8) -> Self {
+        // SAFETY: not empty.
+        let at = unsafe { HEAP.alloc(Self::layout(len)) };
+        assert!(!at.is_null());
+        let block = Self { at, len, seed };
+        block.fill();
+        block
+    }
+
+    /// One byte of each quarter of a page, and the last one.
+    fn marks(&self) -> impl Iterator<Item = usize> + use<> {
+        (0..self.len).step_by(KIB).chain([self.len - 1])
+    }
+
+    fn mark(&self, offset: usize) -> u8 {
+        self.seed.wrapping_add((offset / KIB) as u8)
+    }
+
+    fn fill(&self) {
+        // SAFETY: in the block.
+        self.marks().for_each(|mark| unsafe { self.at.add(mark).write(self.mark(mark)) });
+    }
+
+    fn check(&self) {
+        for mark in self.marks() {
+            // SAFETY: in the block.
+            assert_eq!(unsafe { self.at.add(mark).read() }, self.mark(mark), "{self:?} at {mark}");
+        }
+    }
+
+    fn resize(&mut self, len: usize) {
+        // SAFETY: a live block of this layout.
+        let at = unsafe { HEAP.realloc(self.at, Self::layout(self.len), len) };
+        assert!(!at.is_null());
+        let old = std::mem::replace(self, Self { at, len, seed: self.seed });
+        // The last byte's mark is one only where the block ends.
+        for mark in (0..old.len.min(len)).step_by(KIB) {
+            // SAFETY: in both.
+            assert_eq!(unsafe { at.add(mark).read() }, old.mark(mark), "{old:?} at {mark}");
+        }
+        self.fill();
+    }
+
+    fn free(self) {
+        self.check();
+        // SAFETY: a live block of this layout.
+        unsafe { HEAP.dealloc(self.at, Self::layout(self.len)) };
+    }
+}
+
+fn random(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
+
+#[test]
+fn blocks_of_changing_sizes_come_from_one_run() {
+    let _alone = alone();
+    HEAP.purge();
+    let first = Block::new(600 * KIB, 1);
+    let at = first.at;
+    first.free();
+    for len in [40, 600, 100, 333, 599, 33] {
+        let mut block = Block::new(len * KIB, 2);
+        assert_eq!(block.at, at, "{len} KiB");
+        block.resize(500 * KIB);
+        assert_eq!(block.at, at, "it grows where it lies");
+        block.resize(50 * KIB);
+        assert_eq!(block.at, at);
+        block.free();
+    }
+    HEAP.validate().unwrap();
+}
+
+#[test]
+fn what_lies_behind_a_block_that_stays_out_serves_others() {
+    let _alone = alone();
+    HEAP.purge();
+    Block::new(900 * KIB, 1).free();
+    let stays = Block::new(64 * KIB, 2);
+    let active = |()| HEAP.stats().active.unwrap().0;
+    let before = active(());
+    let next = Block::new(512 * KIB, 3);
+    assert!(active(()) <= before, "it lies in the run that was lent");
+    stays.check();
+    next.free();
+    stays.free();
+    HEAP.validate().unwrap();
+}
+
+#[test]
+fn a_lent_block_that_another_thread_frees_comes_back_whole_and_once() {
+    let _alone = alone();
+    for round in 0..20 {
+        HEAP.purge();
+        Block::new(800 * KIB, 1).free();
+        let lent = Block::new(100 * KIB, 2);
+        let at = lent.at.addr();
+        // That thread keeps the run now, and lends it to this one.
+        let (hand, take) = mpsc::channel();
+        let (back, last) = mpsc::channel::<Block>();
+        let other = thread::spawn(move || {
+            lent.free();
+            let again = Block::new(100 * KIB, 3);
+            assert_eq!(again.at.addr(), at);
+            hand.send(again).unwrap();
+            // What it can get while the block is out must not be the block.
+            let more = Block::new(700 * KIB, 4);
+            let returned = last.recv().unwrap();
+            let behind = Block::new(650 * KIB, 5);
+            returned.check();
+            more.free();
+            behind.free();
+            returned.free();
+        });
+        let again: Block = take.recv().unwrap();
+        if round % 2 == 0 {
+            // This thread's slot has seen the same block of the same length go out.
+            again.free();
+            let mine = Block::new(790 * KIB, 6);
+            back.send(Block::new(100 * KIB, 7)).unwrap();
+            mine.check();
+            other.join().unwrap();
+            mine.free();
+        } else {
+            back.send(again).unwrap();
+            other.join().unwrap();
+        }
+        HEAP.validate().unwrap();
+    }
+}
+
+#[test]
+fn threads_that_pass_blocks_of_changing_sizes_find_their_contents() {
+    let _alone = alone();
+    const THREADS: u64 = 3;
+    let steps: u64 = std::env::var("STRATA_LOANS").map_or(3000, |steps| steps.parse().unwrap());
+    let shared: Mutex<Vec<Block>> = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for number in 1..=THREADS {
+            let shared = &shared;
+            scope.spawn(move || {
+                let mut state = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                let mut own: Vec<Block> = Vec::new();
+                for step in 0..steps {
+                    let choice = random(&mut state);
+                    let len = 33 * KIB + (random(&mut state) % (1300 * KIB as u64)) as usize;
+                    match choice % 8 {
+                        0..=2 if own.len() < 4 => own.push(Block::new(len, step as u8)),
+                        3 if !own.is_empty() => {
+                            let index = choice as usize / 8 % own.len();
+                            own[index].resize(len);
+                        }
+                        4 if !own.is_empty() => {
+                            let block = own.swap_remove(choice as usize / 8 % own.len());
+                            shared.lock().unwrap().push(block);
+                        }
+                        5 => {
+                            let block = shared.lock().unwrap().pop();
+                            if let Some(block) = block {
+                                block.check();
+                                own.push(block);
+                            }
+                        }
+                        6 if choice / 8 % 64 == 0 => HEAP.flush_thread_cache(),
+                        _ => {
+                            if let Some(block) = own.pop() {
+                                block.free();
+                            }
+                        }
+                    }
+                }
+                own.into_iter().for_each(Block::free);
+            });
+        }
+    });
+    shared.into_inner().unwrap().into_iter().for_each(Block::free);
+    HEAP.validate().unwrap();
+}
