@@ -14,8 +14,9 @@ use strata_core::Source;
 
 use crate::central::{Central, Platform};
 use crate::class::FRAME;
+use crate::ground::Run;
 use crate::large::frames_of;
-use crate::region::{FRAMES, Front, Lender};
+use crate::region::{Front, Lender, Tenant};
 
 impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// Makes the run of a live block of `layout`, which is large, one that `lender` keeps. Answers the
@@ -30,22 +31,20 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         self.territories.locate(block.addr().get())?;
         self.ground.with(|_| {
             let run = self.run_at(block, frames_of(layout.size()));
-            let front = self.front(block)?;
+            let front = self.front(run)?;
             lender.take(front);
             Some((run.frames * FRAME, front))
         })
     }
 
-    /// What stands on the front of the run at `block`, if it is long enough.
-    fn front(&'static self, block: NonNull<u8>) -> Option<&'static Front> {
-        let (territory, frame) = self.territories.locate(block.addr().get())?;
-        let territory = self.territories.get(territory);
-        if frame % FRAMES + size_of::<Front>() / size_of::<u32>() > FRAMES {
+    /// What stands on the front of a run, if it is long enough to have one.
+    fn front(&'static self, run: Run) -> Option<&'static Front> {
+        if run.frames < size_of::<Front>() / size_of::<Tenant>() {
             return None;
         }
-        // SAFETY: 1. a block was said to be here. 2. for ever.
-        let first = unsafe { territory.tenant(frame) };
-        // SAFETY: in the table of the same region, atomics all.
+        // SAFETY: 1. a run lies in regions in use. 2. for ever.
+        let first = unsafe { self.territories.get(run.territory).tenant(run.frame) };
+        // SAFETY: a run lies in one region, and so do its first frames' words: atomics all.
         Some(unsafe { &*core::ptr::from_ref(first).cast::<Front>() })
     }
 

@@ -168,6 +168,32 @@ fn a_lent_block_that_another_thread_frees_comes_back_whole_and_once() {
 }
 
 #[test]
+fn short_blocks_of_high_alignment_keep_to_their_frames() {
+    let _alone = alone();
+    HEAP.purge();
+    let layout = |size| Layout::from_size_align(size, 64 * KIB).unwrap();
+    for _ in 0..4 {
+        // SAFETY: not empty.
+        let blocks = [1, 5000, 9000, 1].map(|size| (unsafe { HEAP.alloc(layout(size)) }, size));
+        for (number, (at, size)) in (1_u8..).zip(blocks) {
+            assert!(at.addr().is_multiple_of(64 * KIB));
+            // SAFETY: in the block.
+            unsafe { at.write_bytes(number, size) };
+        }
+        let others: Vec<Block> = (0..40).map(|seed| Block::new(4 * KIB, seed)).collect();
+        for (number, (at, size)) in (1_u8..).zip(blocks) {
+            // SAFETY: in the block; a live one of this layout.
+            unsafe {
+                assert_eq!(at.add(size - 1).read(), number);
+                HEAP.dealloc(at, layout(size));
+            }
+        }
+        others.into_iter().for_each(Block::free);
+        HEAP.validate().unwrap();
+    }
+}
+
+#[test]
 fn threads_that_pass_blocks_of_changing_sizes_find_their_contents() {
     let _alone = alone();
     const THREADS: u64 = 3;
@@ -199,7 +225,7 @@ fn threads_that_pass_blocks_of_changing_sizes_find_their_contents() {
                                 own.push(block);
                             }
                         }
-                        6 if choice / 8 % 64 == 0 => HEAP.flush_thread_cache(),
+                        6 if (choice / 8).is_multiple_of(64) => HEAP.flush_thread_cache(),
                         _ => {
                             if let Some(block) = own.pop() {
                                 block.free();

@@ -343,7 +343,7 @@ pub(crate) fn slotted() -> usize {
         // SAFETY: members of the registry are there while the lock is held, and their threads' words
         // with them.
         while let Some(thread) = unsafe { at.as_ref() } {
-            bytes += thread.stocks().slot.free_bytes();
+            bytes += thread.stocks().slot.kept();
             at = thread.next;
         }
         bytes

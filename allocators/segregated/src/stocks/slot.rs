@@ -30,7 +30,7 @@ const OFTEN: u32 = 100;
 /// What stands for no block: zero, as a thread's words are at first.
 const NONE: usize = 0;
 
-/// Written by its thread alone; others read `free` and `len` to count. Relaxed, all: nothing is read through it.
+/// Written by its thread alone; others read `kept` and `len` to count. Relaxed, all: nothing is read through it.
 #[derive(Debug)]
 pub(super) struct Slot {
     /// Where the block, or the run, begins; null where there was none yet.
@@ -38,9 +38,10 @@ pub(super) struct Slot {
     /// Frames of the block that went out last.
     frames: Cell<usize>,
     /// Those while it is here, [`NONE`] while it is out.
-    free: AtomicUsize,
-    /// Bytes of all that is kept.
+    free: Cell<usize>,
+    /// Bytes of the block or the run, and of what of it is here.
     len: AtomicUsize,
+    kept: AtomicUsize,
     /// Frames of the shortest block that it serves, and how many more one may have.
     least: Cell<usize>,
     more: Cell<usize>,
@@ -61,8 +62,9 @@ impl Slot {
         Self {
             at: Cell::new(ptr::null_mut()),
             frames: Cell::new(NONE),
-            free: AtomicUsize::new(NONE),
+            free: Cell::new(NONE),
             len: AtomicUsize::new(0),
+            kept: AtomicUsize::new(0),
             least: Cell::new(0),
             more: Cell::new(0),
             front: Cell::new(None),
@@ -87,14 +89,25 @@ impl Slot {
         self.front.get().is_none_or(|front| Lender::of(self).has(front))
     }
 
-    /// Writes on a run's front how long its block is.
+    /// The block is here.
+    #[inline(always)]
+    fn hold(&self) {
+        self.free.set(self.frames.get());
+        self.kept.store(self.len(), Ordering::Relaxed);
+    }
+
+    /// A block of so many frames goes out: of a run, the front says so.
     #[inline(always)]
     fn lend(&self, frames: usize) {
+        let mut kept = 0;
         if let Some([first, ..]) = self.front.get() {
-            let whole = self.len() / FRAME;
-            first.set(Use::Run { frames: frames as u32, whole: whole as u32 });
+            let len = self.len();
+            first.set(Use::Run { frames: frames as u32, whole: (len / FRAME) as u32 });
+            kept = len - frames * FRAME;
         }
+        self.kept.store(kept, Ordering::Relaxed);
         self.frames.set(frames);
+        self.free.set(NONE);
     }
 
     /// The block, if it is here and serves.
@@ -102,11 +115,10 @@ impl Slot {
     pub(super) fn take(&self, layout: Layout) -> Option<*mut u8> {
         let frames = frames_of(layout.size());
         // Blocks begin at frames; a higher alignment may be there by chance.
-        let fits = self.free.load(Ordering::Relaxed) != NONE
+        let fits = self.free.get() != NONE
             && self.serves(frames)
             && (layout.align() <= FRAME || self.at.get().addr().is_multiple_of(layout.align()));
         fits.then(|| {
-            self.free.store(NONE, Ordering::Relaxed);
             self.lend(frames);
             self.at.get()
         })
@@ -117,7 +129,7 @@ impl Slot {
     pub(super) fn expects(&self, block: *mut u8, layout: Layout) -> bool {
         self.at.get() == block
             && self.frames.get() == frames_of(layout.size())
-            && self.free.load(Ordering::Relaxed) == NONE
+            && self.free.get() == NONE
             && self.is_own()
     }
 
@@ -130,7 +142,7 @@ impl Slot {
             return false;
         }
         self.turns.set(turns - 1);
-        self.free.store(self.frames.get(), Ordering::Relaxed);
+        self.hold();
         true
     }
 
@@ -147,7 +159,7 @@ impl Slot {
 
     /// Stops the process where `block` is here already.
     pub(super) fn check(&self, block: *mut u8) {
-        if self.at.get() == block && self.free.load(Ordering::Relaxed) != NONE {
+        if self.at.get() == block && self.free.get() != NONE {
             misuse::stop("a large block was freed twice");
         }
     }
@@ -174,7 +186,7 @@ impl Slot {
         }
         self.frames.set(frames);
         self.wind();
-        self.free.store(frames, Ordering::Relaxed);
+        self.hold();
     }
 
     /// Lets the block come back some times before the next look. A program that uses it now and then
@@ -197,11 +209,11 @@ impl Slot {
     /// Gives the block back to the heap if it is here, and forgets it if it is out: then what of a run is
     /// behind it goes back.
     pub(super) fn give(&self) {
-        let is_here = self.free.load(Ordering::Relaxed) != NONE;
+        let is_here = self.free.get() != NONE;
         if let Some(block) = NonNull::new(self.at.get())
             && is_here
         {
-            self.free.store(NONE, Ordering::Relaxed);
+            self.free.set(NONE);
             self.forget();
             // SAFETY: its own length, and it is live to the heap; blocks of the slot were asked for
             // with alignments that are there whatever is said here.
@@ -214,14 +226,14 @@ impl Slot {
     pub(super) fn sweep(&self) {
         self.settle();
         let (in_spans, outside) = HEAP.idle_outside();
-        if self.free_bytes() != 0 && in_spans + outside > HEAP.limit() {
+        if self.kept() != 0 && in_spans + outside > HEAP.limit() {
             self.give();
         }
     }
 
     /// Forgets the block if it is out: it does not count as kept any more.
     pub(super) fn settle(&self) {
-        if self.free.load(Ordering::Relaxed) != NONE {
+        if self.free.get() != NONE {
             return;
         }
         if let Some(block) = NonNull::new(self.at.get()) {
@@ -243,15 +255,13 @@ impl Slot {
     fn forget(&self) {
         HEAP.slots.fetch_sub(self.len(), Ordering::Relaxed);
         self.len.store(0, Ordering::Relaxed);
+        self.kept.store(0, Ordering::Relaxed);
         self.at.set(ptr::null_mut());
         self.front.set(None);
     }
 
-    /// Bytes of the block if it is here, for others to count.
-    pub(super) fn free_bytes(&self) -> usize {
-        match self.free.load(Ordering::Relaxed) {
-            NONE => 0,
-            _ => self.len(),
-        }
+    /// Bytes that are here, for others to count.
+    pub(super) fn kept(&self) -> usize {
+        self.kept.load(Ordering::Relaxed)
     }
 }
