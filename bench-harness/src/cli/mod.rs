@@ -1,9 +1,14 @@
 //! The command line: words in, exit codes out.
 
 mod compare;
+mod explain;
 mod files;
 mod footprint;
 mod frames;
+mod gate;
+mod import;
+mod mem;
+mod minimise;
 mod pools;
 mod regions;
 mod replay;
@@ -45,17 +50,27 @@ enum Command {
     Regions(regions::Args),
     /// Measure pools of equal blocks: pairs, threads, and what is kept when nothing is in use.
     Pools(pools::Args),
+    /// Tell where a process's memory is, or the machine's: one screen, again and again, JSON, a picture.
+    Mem(mem::Args),
     /// Replay one workload on one subject.
     Replay(replay::Args),
     /// Draw the heap of one subject at one place of a workload, as SVG.
     Map(replay::MapArgs),
+    /// Tell in words where the memory is, which blocks the holes lie beside, and what the floor is.
+    Explain(explain::Args),
     /// Compare two strata-bench executables in one run, or two stored results.
     Compare(compare::Args),
+    /// Hold memory and instructions to limits against a stored baseline.
+    Gate(gate::Args),
+    /// Find the smallest part of a trace that still fails, or still fragments.
+    Minimise(minimise::Args),
     /// Write a trace again: packed or plain, from any format that is read.
     Convert(files::ConvertArgs),
+    /// Make a trace of what another tool wrote: malloc lab, valgrind, mtrace, heaptrack.
+    Import(import::Args),
     /// Tell everything about a trace.
     Info(files::InfoArgs),
-    /// Make report.html again from stored results.
+    /// Make report.html again from stored results, or CSV or Markdown of them.
     Report(files::ReportArgs),
     /// List the subjects: those linked here and the peers beside this executable.
     Subjects,
@@ -114,6 +129,11 @@ pub fn command_with(linked: &Linked) -> ExitCode {
         Command::Frames(args) => frames::main(&args, &linked.frames),
         Command::Pools(args) => pools::main(&args, &linked.pools),
         Command::Regions(args) => regions::main(&args, &linked.regions),
+        Command::Explain(args) => explain::main(&args),
+        Command::Gate(args) => gate::main(&args),
+        Command::Import(args) => import::main(&args),
+        Command::Mem(args) => mem::main(&args),
+        Command::Minimise(args) => minimise::main(&args),
         Command::Convert(args) => files::convert_main(&args),
         Command::Replay(args) => replay::main(&args),
         Command::Map(args) => replay::map_main(&args),

@@ -2,6 +2,7 @@
 //!
 //! A figure without meaning is `None` (printed "n/a"), never zero. Sizes are bytes.
 
+pub mod export;
 pub mod families;
 pub(crate) mod figures;
 pub(crate) mod grid;
@@ -12,7 +13,7 @@ pub mod statistics;
 pub mod table;
 pub(crate) mod words;
 
-pub use memory::{Checkpoint, Gaps, HeapMap, HeapTile, MemoryRow, Residue, Waterfall};
+pub use memory::{Checkpoint, ClassShare, Gaps, HeapMap, HeapTile, MemoryRow, Residue, Waterfall};
 
 use crate::check::Violation;
 use crate::subject::Description;
