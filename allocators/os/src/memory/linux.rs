@@ -42,14 +42,20 @@ pub(crate) fn page_size() -> usize {
 
 /// One fresh anonymous mapping anywhere.
 fn map_anywhere(len: usize, committed: bool) -> Result<NonNull<u8>, OsError> {
+    map_near(0, len, committed)
+}
+
+/// One fresh anonymous mapping: at `wish`, if there is room, else anywhere.
+fn map_near(wish: usize, len: usize, committed: bool) -> Result<NonNull<u8>, OsError> {
     let (protection, extra) = if committed {
         (libc::PROT_READ | libc::PROT_WRITE, 0)
     } else {
         (libc::PROT_NONE, libc::MAP_NORESERVE)
     };
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | extra;
+    let wish = ptr::without_provenance_mut(wish);
     // SAFETY: a new mapping at an address of the kernel's choice touches no other.
-    let at = unsafe { libc::mmap(ptr::null_mut(), len, protection, flags, -1, 0) };
+    let at = unsafe { libc::mmap(wish, len, protection, flags, -1, 0) };
     if at == libc::MAP_FAILED {
         return Err(last_error("mmap"));
     }
@@ -87,6 +93,27 @@ pub(crate) fn map(len: usize, align: usize, committed: bool) -> Result<NonNull<u
         let _ = unsafe { dump(at, len, false) };
     }
     Ok(at)
+}
+
+/// Addresses that programs, their data and what the kernel maps itself are above, or far below: those of a
+/// program at fixed addresses.
+#[cfg(target_pointer_width = "64")]
+const LOW: [usize; 3] = [1 << 40, 3 << 39, 1 << 36];
+#[cfg(not(target_pointer_width = "64"))]
+const LOW: [usize; 1] = [1 << 28];
+
+pub(crate) fn reserve_low(len: usize, align: usize) -> Result<NonNull<u8>, OsError> {
+    for wish in LOW.into_iter().filter(|wish| wish.is_multiple_of(align)) {
+        let at = map_near(wish, len, false)?;
+        if at.addr().get() == wish {
+            // SAFETY: 1. fresh. 2. whole pages, as `len` is.
+            let _ = unsafe { dump(at, len, false) };
+            return Ok(at);
+        }
+        // SAFETY: 1. fresh, nobody has it. 2. the whole mapping.
+        let _ = unsafe { release(at, len) };
+    }
+    map(len, align, false)
 }
 
 pub(crate) unsafe fn commit(at: NonNull<u8>, len: usize) -> Result<(), OsError> {

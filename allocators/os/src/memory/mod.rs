@@ -85,6 +85,32 @@ pub fn reserve(len: usize, align: usize) -> Result<NonNull<u8>, OsError> {
     sys::keep_errno(|| sys::map(len, align, false))
 }
 
+/// [`reserve`] at low addresses, below what the system chooses itself, where they are free: for memory that
+/// is told from other memory by comparing addresses. Elsewhere where they are not.
+///
+/// # Errors
+///
+/// As [`reserve`].
+///
+/// ```
+/// # #[cfg(target_os = "linux")] {
+/// use strata_os::memory::{page_size, release, reserve, reserve_low};
+///
+/// let page = page_size();
+/// let (low, any) = (reserve_low(page, 1)?, reserve(page, 1)?);
+/// println!("{low:p} is below {any:p}, as a rule");
+/// // SAFETY: 1. ranges of our own, which nobody uses. 2. one page each.
+/// unsafe {
+///     release(low, page)?;
+///     release(any, page)?;
+/// }
+/// # }
+/// # Ok::<(), strata_os::OsError>(())
+/// ```
+pub fn reserve_low(len: usize, align: usize) -> Result<NonNull<u8>, OsError> {
+    sys::keep_errno(|| sys::reserve_low(len, align))
+}
+
 /// Maps `len` bytes of zeroed memory for reading and writing at a multiple of `align`. Pages come
 /// when they are touched first.
 ///
