@@ -23,6 +23,8 @@ mod models;
 mod own;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 mod process;
+#[cfg(all(feature = "profile", target_os = "linux", not(strata_loom)))]
+pub mod profile;
 #[cfg(any(all(feature = "std", target_os = "linux"), test))]
 mod recover;
 mod region;

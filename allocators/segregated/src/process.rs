@@ -5,16 +5,73 @@ use core::ptr::NonNull;
 use strata_core::source::rounded_len;
 use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicUsize;
-use strata_core::{Chunk, Contents, Exhausted, Source};
+use strata_core::{Chunk, Contents, Exhausted, Source, Stats};
 use strata_os::{OsReserve, clock, limits, memory};
 
 use crate::budget::GiveBack;
 use crate::central::{Central, Platform};
+use crate::check::{Broken, Checked, Walked};
 use crate::fork::ForkLock;
+#[cfg(feature = "profile")]
+use crate::profile::sampled::SAMPLED;
 use crate::{stocks, wishes};
 
 /// The one heap behind every [`SegregatedAlloc`](crate::SegregatedAlloc).
 pub(crate) static HEAP: Central<ProcessMemory, Process> = Central::new(ProcessMemory);
+
+/// Gives blocks of stocks back to the heap. Answers whether so much is kept that some was purged.
+#[inline]
+pub(crate) fn flush(class: usize, blocks: &[*mut u8]) -> bool {
+    #[cfg(feature = "profile")]
+    return crate::profile::sampled::flush(class, blocks);
+    #[cfg(not(feature = "profile"))]
+    HEAP.flush(class, blocks)
+}
+
+/// Of the first `count` of `blocks`, which come from another thread's stock, frees those that the profiler
+/// has to hear of. Answers how many are left, in front.
+#[inline]
+pub(crate) fn sift(class: usize, count: usize, blocks: &mut [*mut u8]) -> usize {
+    #[cfg(feature = "profile")]
+    return crate::profile::sampled::sift(class, &mut blocks[..count]);
+    #[cfg(not(feature = "profile"))]
+    {
+        let _ = (class, blocks);
+        count
+    }
+}
+
+/// Purges all heaps of the process. Answers how many bytes went.
+pub(crate) fn purge() -> usize {
+    #[cfg(feature = "profile")]
+    let sampled = SAMPLED.purge_all();
+    #[cfg(not(feature = "profile"))]
+    let sampled = 0;
+    HEAP.purge_all() + sampled
+}
+
+/// The figures of all heaps of the process.
+pub(crate) fn stats(in_stocks: usize) -> Stats {
+    let stats = HEAP.stats(in_stocks);
+    #[cfg(feature = "profile")]
+    let stats = crate::stats::sum(&stats, &SAMPLED.stats(0));
+    stats
+}
+
+/// Walks the tables of all heaps of the process.
+pub(crate) fn validate() -> Result<Checked, Broken> {
+    let checked = HEAP.validate()?;
+    #[cfg(feature = "profile")]
+    let checked = checked.and(SAMPLED.validate()?);
+    Ok(checked)
+}
+
+/// Calls back with all pieces of all heaps of the process.
+pub(crate) fn walk(visit: &mut dyn FnMut(Walked)) {
+    HEAP.walk(visit);
+    #[cfg(feature = "profile")]
+    SAMPLED.walk(visit);
+}
 
 /// The system that the process runs on.
 #[derive(Debug)]

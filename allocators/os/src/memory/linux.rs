@@ -95,15 +95,17 @@ pub(crate) fn map(len: usize, align: usize, committed: bool) -> Result<NonNull<u
     Ok(at)
 }
 
-/// Addresses that programs, their data and what the kernel maps itself are above, or far below: those of a
-/// program at fixed addresses.
-#[cfg(target_pointer_width = "64")]
-const LOW: [usize; 3] = [1 << 40, 3 << 39, 1 << 36];
-#[cfg(not(target_pointer_width = "64"))]
-const LOW: [usize; 1] = [1 << 28];
+/// Places below a limit that are tried, from above downwards.
+const TRIES: usize = 8;
+/// What lies below may be a program's at fixed addresses, or what the kernel gives nobody.
+const LEAST: usize = 1 << 24;
 
-pub(crate) fn reserve_low(len: usize, align: usize) -> Result<NonNull<u8>, OsError> {
-    for wish in LOW.into_iter().filter(|wish| wish.is_multiple_of(align)) {
+pub(crate) fn reserve_below(end: usize, len: usize, align: usize) -> Result<NonNull<u8>, OsError> {
+    let (none, page) = (OsError { op: "mmap", errno: 0 }, super::page_size());
+    let highest = end.checked_sub(len).filter(|highest| *highest >= LEAST).ok_or(none)?;
+    for part in (1..=TRIES).rev() {
+        let wish = LEAST + (highest - LEAST) / TRIES * part;
+        let wish = wish & !(align.max(page) - 1);
         let at = map_near(wish, len, false)?;
         if at.addr().get() == wish {
             // SAFETY: 1. fresh. 2. whole pages, as `len` is.
@@ -113,7 +115,7 @@ pub(crate) fn reserve_low(len: usize, align: usize) -> Result<NonNull<u8>, OsErr
         // SAFETY: 1. fresh, nobody has it. 2. the whole mapping.
         let _ = unsafe { release(at, len) };
     }
-    map(len, align, false)
+    Err(none)
 }
 
 pub(crate) unsafe fn commit(at: NonNull<u8>, len: usize) -> Result<(), OsError> {

@@ -85,30 +85,28 @@ pub fn reserve(len: usize, align: usize) -> Result<NonNull<u8>, OsError> {
     sys::keep_errno(|| sys::map(len, align, false))
 }
 
-/// [`reserve`] at low addresses, below what the system chooses itself, where they are free: for memory that
-/// is told from other memory by comparing addresses. Elsewhere where they are not.
+/// [`reserve`] below the address `end`: for memory that is told from other memory by comparing addresses. The
+/// system chooses high ones itself.
 ///
 /// # Errors
 ///
-/// As [`reserve`].
+/// As [`reserve`], and errno 0 where there is no room below `end`, or none was found in a few tries.
 ///
 /// ```
-/// # #[cfg(target_os = "linux")] {
-/// use strata_os::memory::{page_size, release, reserve, reserve_low};
+/// # #[cfg(all(target_os = "linux", target_pointer_width = "64"))] {
+/// use strata_os::memory::{page_size, release, reserve_below};
 ///
 /// let page = page_size();
-/// let (low, any) = (reserve_low(page, 1)?, reserve(page, 1)?);
-/// println!("{low:p} is below {any:p}, as a rule");
-/// // SAFETY: 1. ranges of our own, which nobody uses. 2. one page each.
-/// unsafe {
-///     release(low, page)?;
-///     release(any, page)?;
-/// }
+/// let low = reserve_below(1 << 31, 64 * page, 2 * page)?;
+/// assert!(low.addr().get() + 64 * page <= 1 << 31);
+/// // SAFETY: 1. a range of our own, which nobody uses. 2. whole pages.
+/// unsafe { release(low, 64 * page)? };
+/// assert!(reserve_below(1 << 31, 1 << 31, 1).is_err());
 /// # }
 /// # Ok::<(), strata_os::OsError>(())
 /// ```
-pub fn reserve_low(len: usize, align: usize) -> Result<NonNull<u8>, OsError> {
-    sys::keep_errno(|| sys::reserve_low(len, align))
+pub fn reserve_below(end: usize, len: usize, align: usize) -> Result<NonNull<u8>, OsError> {
+    sys::keep_errno(|| sys::reserve_below(end, len, align))
 }
 
 /// Maps `len` bytes of zeroed memory for reading and writing at a multiple of `align`. Pages come

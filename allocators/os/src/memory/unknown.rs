@@ -26,8 +26,12 @@ pub(crate) fn map(_len: usize, _align: usize, committed: bool) -> Result<NonNull
     unknown(if committed { "map" } else { "reserve" })
 }
 
-pub(crate) fn reserve_low(_len: usize, _align: usize) -> Result<NonNull<u8>, OsError> {
-    unknown("reserve_low")
+pub(crate) fn reserve_below(
+    _end: usize,
+    _len: usize,
+    _align: usize,
+) -> Result<NonNull<u8>, OsError> {
+    unknown("reserve_below")
 }
 
 pub(crate) unsafe fn commit(_at: NonNull<u8>, _len: usize) -> Result<(), OsError> {
