@@ -138,6 +138,8 @@ unsafe impl Source for ProcessMemory {
 
     fn acquire(&self, len: usize, align: usize) -> Result<Chunk, Exhausted> {
         let chunk = OsReserve.acquire(len, align)?;
+        #[cfg(feature = "profile")]
+        let chunk = crate::profile::sampled::above(chunk, align);
         // SAFETY: 1. just acquired.
         unsafe { wishes::apply(chunk.base(), chunk.len()) };
         Ok(chunk)

@@ -208,9 +208,12 @@ fn threads_begin_end_and_allocate_while_profiles_come_and_go() {
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     let inner = std::thread::spawn(move || {
-                        let all = (0..2000_usize).map(|n| vec![n as u8; (n * (seed + 7)) % 5000 + 1]);
+                        let all =
+                            (0..2000_usize).map(|n| vec![n as u8; (n * (seed + 7)) % 5000 + 1]);
                         let kept: Vec<_> = all.filter(|block| block.len() % 3 == 0).collect();
-                        assert!(kept.iter().all(|block| block.iter().all(|byte| *byte == block[0])));
+                        assert!(
+                            kept.iter().all(|block| block.iter().all(|byte| *byte == block[0]))
+                        );
                         kept
                     });
                     drop(inner.join().unwrap());
@@ -261,7 +264,8 @@ fn a_child_of_a_fork_goes_on_with_its_own_profile() {
                 let before = profile::take().map(|taken| taken.total(View::Live).bytes);
                 let more: Vec<_> = (0..1000).map(|_| Box::new([0_u8; 100])).collect();
                 let after = profile::take().map(|taken| taken.total(View::Live).bytes);
-                let grew = matches!((before, after), (Ok(before), Ok(after)) if after > before + 50_000);
+                let grew =
+                    matches!((before, after), (Ok(before), Ok(after)) if after > before + 50_000);
                 drop(more);
                 let ok = grew && ALLOC.validate().is_ok();
                 // SAFETY: ends the child.

@@ -1,6 +1,7 @@
 //! The calls on Linux.
 
 use core::ffi::{CStr, c_int, c_void};
+use core::ops::Range;
 use core::ptr::{self, NonNull};
 
 use strata_core::align::padding;
@@ -95,17 +96,21 @@ pub(crate) fn map(len: usize, align: usize, committed: bool) -> Result<NonNull<u
     Ok(at)
 }
 
-/// Places below a limit that are tried, from above downwards.
+/// Places in a range that are tried, from its end downwards.
 const TRIES: usize = 8;
 /// What lies below may be a program's at fixed addresses, or what the kernel gives nobody.
 const LEAST: usize = 1 << 24;
 
-pub(crate) fn reserve_below(end: usize, len: usize, align: usize) -> Result<NonNull<u8>, OsError> {
-    let (none, page) = (OsError { op: "mmap", errno: 0 }, super::page_size());
-    let highest = end.checked_sub(len).filter(|highest| *highest >= LEAST).ok_or(none)?;
-    for part in (1..=TRIES).rev() {
-        let wish = LEAST + (highest - LEAST) / TRIES * part;
-        let wish = wish & !(align.max(page) - 1);
+pub(crate) fn reserve_within(
+    range: Range<usize>,
+    len: usize,
+    align: usize,
+) -> Result<NonNull<u8>, OsError> {
+    let (none, align) = (OsError { op: "mmap", errno: 0 }, align.max(super::page_size()));
+    let lowest = range.start.max(LEAST).checked_next_multiple_of(align).ok_or(none)?;
+    let highest = range.end.checked_sub(len).filter(|highest| *highest >= lowest).ok_or(none)?;
+    for part in (0..=TRIES).rev() {
+        let wish = lowest + ((highest - lowest) / TRIES * part) / align * align;
         let at = map_near(wish, len, false)?;
         if at.addr().get() == wish {
             // SAFETY: 1. fresh. 2. whole pages, as `len` is.

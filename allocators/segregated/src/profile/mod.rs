@@ -50,7 +50,7 @@
 //! # Forks, signals, threads
 //!
 //! A child of a `fork` goes on with its copy of the profile. Nothing in here may be called in a signal
-//! handler: set a flag there, and take the profile elsewhere. All functions may be called by any thread at any
+//! handler but [`wish`], which sets a flag; the profile is taken later. All functions may be called by any thread at any
 //! time.
 
 pub(crate) mod capture;
@@ -67,8 +67,8 @@ mod taken;
 
 use core::fmt;
 
-use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicUsize;
+use strata_core::sync::{AtomicPtr, Ordering};
 
 use self::table::{TABLE, Table};
 use crate::stocks;
@@ -209,6 +209,44 @@ pub fn is_running() -> bool {
 /// How stacks are taken at the moment: [`Stacks::Auto`] while that is not known.
 pub fn stacks() -> Stacks {
     capture::way()
+}
+
+/// What is done where somebody [wished](wish); null where nobody said.
+static GRANTER: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+static WISHED: AtomicUsize = AtomicUsize::new(0);
+
+/// Says what is to be done soon after a [`wish`], in place of what was said before: to write a profile, say.
+///
+/// It is called in the midst of an allocation, by any thread, with whatever locks the program holds there, and
+/// on whatever stack. It may allocate, and what it requests is no sample; it must not wait for another thread.
+pub fn on_wish(call: fn()) {
+    // Release: its partner is the Acquire in `grant`.
+    GRANTER.store(call as *mut (), Ordering::Release);
+}
+
+/// Has a thread do what [`on_wish`] said when it allocates next, or after it requested as much as is between
+/// two samples. The one function here that a signal handler may call: it sets a flag. Wishes that come before
+/// the first is granted are one.
+pub fn wish() {
+    // Relaxed: nothing is read because of it.
+    WISHED.store(1, Ordering::Relaxed);
+}
+
+/// Does what was wished for, if something was. The caller holds nothing of the heap's.
+pub(crate) fn grant(sampling: &stocks::Sampling) {
+    // Relaxed, both: a wish orders nothing.
+    if WISHED.load(Ordering::Relaxed) == 0 || WISHED.swap(0, Ordering::Relaxed) == 0 {
+        return;
+    }
+    // Acquire: its partner is the Release in `on_wish`.
+    let call = GRANTER.load(Ordering::Acquire);
+    if !call.is_null() {
+        sampling.pause();
+        // SAFETY: only `on_wish` stores here: a function of this type.
+        let call = unsafe { core::mem::transmute::<*mut (), fn()>(call) };
+        call();
+        sampling.look();
+    }
 }
 
 /// Takes the profiler's locks, for a fork.

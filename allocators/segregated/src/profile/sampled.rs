@@ -40,7 +40,7 @@ unsafe impl Source for LowMemory {
 
     fn acquire(&self, len: usize, align: usize) -> Result<Chunk, Exhausted> {
         let len = rounded_len(len, align, self.granule())?;
-        let at = memory::reserve_below(LOW, len, align).map_err(|_| Exhausted)?;
+        let at = memory::reserve_within(0..LOW, len, align).map_err(|_| Exhausted)?;
         // SAFETY: 1. just reserved.
         unsafe { wishes::apply(at, len) };
         // SAFETY: 1. fresh. 2. rounded, and reservations do not wrap. 3. the reservation.
@@ -60,6 +60,27 @@ unsafe impl Source for LowMemory {
     unsafe fn purge(&self, at: NonNull<u8>, len: usize) -> Contents {
         // SAFETY: the caller's obligations are the same ones.
         unsafe { ProcessMemory.purge(at, len) }
+    }
+}
+
+/// Reserves memory of the process heap's own where it is not taken for samples, in place of a reservation at low
+/// addresses: those that Valgrind gives.
+pub(crate) fn above(chunk: Chunk, align: usize) -> Chunk {
+    if chunk.base().addr().get() > LOW || LOW == 0 {
+        return chunk;
+    }
+    // What x86-64 and aarch64 give programs at the least; less is there on small systems, where low addresses
+    // are looked at twice then.
+    const MOST: usize = usize::MAX >> (usize::BITS / 4);
+    match memory::reserve_within(LOW + 1..MOST >> 1, chunk.len(), align) {
+        Ok(at) => {
+            let len = chunk.len();
+            // SAFETY: 1. just acquired. 2. nobody knows it.
+            unsafe { ProcessMemory.release(chunk) };
+            // SAFETY: 1. fresh. 2. as long as the other, and reservations do not wrap. 3. the reservation.
+            unsafe { Chunk::from_raw_parts(at, len) }
+        }
+        Err(_) => chunk,
     }
 }
 

@@ -46,6 +46,8 @@ pub(crate) use life::requested;
 pub(crate) use life::{flush_left, pin, slotted, stocked};
 #[cfg(feature = "profile")]
 pub(crate) use sampled::{look, take_counted, take_counted_in};
+#[cfg(feature = "profile")]
+pub(crate) use sampling::Sampling;
 pub(crate) use slow::{
     flush_in, flush_this_thread, put_slow, put_slow_in, take_slow, take_slow_in,
 };

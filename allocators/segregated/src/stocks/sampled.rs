@@ -6,7 +6,7 @@ use super::slow::take_slow_in;
 use super::thread::Thread;
 use super::{STOCKS, Stocks, take_from};
 use crate::process::HEAP;
-use crate::profile::{sampled, take};
+use crate::profile::{self, sampled, take};
 
 /// A block of `class` for a request of `bytes` that [`Stocks::counts`] says somebody has to look at.
 #[cold]
@@ -19,6 +19,13 @@ pub(crate) fn take_counted(class: usize, bytes: usize) -> *mut u8 {
 #[cold]
 #[inline(never)]
 pub(crate) fn take_counted_in(stocks: &Stocks, class: usize, bytes: usize) -> *mut u8 {
+    let block = take_looking(stocks, class, bytes);
+    profile::grant(&stocks.sampling);
+    block
+}
+
+/// A block of `class` that is a sample where one is due.
+fn take_looking(stocks: &Stocks, class: usize, bytes: usize) -> *mut u8 {
     if let Some(rate) = stocks.sampling.is_due(bytes) {
         let block = take::small(stocks, class, bytes, rate);
         if !block.is_null() {
@@ -39,13 +46,15 @@ pub(crate) fn look() {
 /// Counts a large request that got `block`, and has it looked at if it is a sample.
 #[inline]
 pub(super) fn count_large(stocks: &Stocks, block: *mut u8, layout: Layout) {
-    if stocks.counts(layout.size())
-        && let Some(rate) = stocks.sampling.is_due(layout.size())
-    {
+    if !stocks.counts(layout.size()) {
+        return;
+    }
+    if let Some(rate) = stocks.sampling.is_due(layout.size()) {
         take::large(stocks, block, layout, rate);
         // So that its free comes by the slow way, which looks for samples.
         stocks.slot.settle();
     }
+    profile::grant(&stocks.sampling);
 }
 
 impl Thread {

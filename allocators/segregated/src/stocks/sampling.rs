@@ -45,6 +45,11 @@ impl Sampling {
         self.left.set(self.left.get().wrapping_add_unsigned(bytes));
     }
 
+    /// Nothing is a sample, for as much as anybody requests.
+    pub(crate) fn pause(&self) {
+        self.left.set(isize::MAX);
+    }
+
     /// Has the next request look whether there is a profile.
     pub(crate) fn look(&self) {
         self.left.set(0);
@@ -67,7 +72,7 @@ impl Sampling {
                 return None;
             }
         }
-        self.left.set(isize::MAX);
+        self.pause();
         Some(rate)
     }
 
