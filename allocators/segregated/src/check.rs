@@ -97,7 +97,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     }
 
     /// Calls `work` with the span at `at` under the lock of its shelf, if it is still there.
-    fn with_span<R>(
+    pub(crate) fn with_span<R>(
         &self,
         at: NonNull<u8>,
         class: u8,

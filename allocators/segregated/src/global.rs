@@ -48,7 +48,9 @@ mod process_face {
     use crate::check::{Broken, Checked, Walked};
     use crate::process::{self, HEAP};
     use crate::{class, large, stocks, wishes};
-    use strata_core::Stats;
+    use crate::report::Report;
+    use crate::usage::MemoryUsage;
+    use strata_core::{ByteCount, Stats};
     use strata_os::memory::HugePages;
 
     /// The process heap. A value of this type is a handle without contents: all of them are the one
@@ -140,10 +142,39 @@ mod process_face {
             let stats = process::stats(in_stocks);
             #[cfg(feature = "stats")]
             let stats = Stats {
-                requested: Some(strata_core::ByteCount(stocks::requested::total())),
+                requested: Some(ByteCount(stocks::requested::total())),
                 ..stats
             };
             stats
+        }
+
+        /// The heap from above: each class with its spans, stocks and holes, the large blocks, what is kept and
+        /// what went back. Other threads may go on. Without allocating; O(frames in use).
+        ///
+        /// ```
+        /// # use strata_segregated::SegregatedAlloc;
+        /// let report = SegregatedAlloc::new().report();
+        /// println!("{report}"); // for people
+        /// println!("{}", report.json()); // for programs
+        /// ```
+        pub fn report(&self) -> Report {
+            process::report()
+        }
+
+        /// What the process takes of the machine and may take, by files of the system's: not for every
+        /// request.
+        ///
+        /// ```
+        /// # use strata_segregated::SegregatedAlloc;
+        /// let usage = SegregatedAlloc::new().memory_usage();
+        /// if let (Some(rss), Some(limit)) = (usage.rss, usage.limit) {
+        ///     println!("{} of {} bytes", rss.get(), limit.get());
+        /// }
+        /// ```
+        pub fn memory_usage(&self) -> MemoryUsage {
+            let bytes = |figure: Option<ByteCount>| figure.unwrap_or_default();
+            let stats = self.stats();
+            MemoryUsage::read(bytes(stats.committed), bytes(stats.allocated))
         }
 
         /// Bytes that a block of `layout` really has. O(1).

@@ -11,9 +11,11 @@ use strata_os::{OsReserve, clock, limits, memory};
 use crate::budget::GiveBack;
 use crate::central::{Central, Platform};
 use crate::check::{Broken, Checked, Walked};
+use crate::class::{self, CLASSES};
 use crate::fork::ForkLock;
 #[cfg(feature = "profile")]
 use crate::profile::sampled::SAMPLED;
+use crate::report::{GivenBack, Report};
 use crate::{stocks, wishes};
 
 /// The one heap behind every [`SegregatedAlloc`](crate::SegregatedAlloc).
@@ -57,6 +59,33 @@ pub(crate) fn stats(in_stocks: usize) -> Stats {
     let stats = crate::stats::sum(&stats, &SAMPLED.stats(0));
     stats
 }
+
+/// All heaps of the process from above.
+pub(crate) fn report() -> Report {
+    let mut stocked = [0; CLASSES];
+    stocks::stocked(|class, blocks| stocked[class] += blocks);
+    let slotted = stocks::slotted();
+    let bytes = |(class, blocks): (usize, &usize)| class::cut(class).block_len() * blocks;
+    let in_stocks = slotted + stocked.iter().enumerate().map(bytes).sum::<usize>();
+    let mut report = HEAP.report(in_stocks, slotted);
+    #[cfg(feature = "profile")]
+    report.add(&SAMPLED.report(0, 0));
+    for (class, stocked) in report.classes.iter_mut().zip(stocked) {
+        class.stocked = stocked.min(class.taken);
+    }
+    #[cfg(feature = "stats")]
+    {
+        report.stats.requested = Some(strata_core::ByteCount(stocks::requested::total()));
+    }
+    // Relaxed, both: figures of no certain moment.
+    let given = [&PURGES, &PURGED].map(|figure| figure.load(Ordering::Relaxed));
+    report.given_back = Some(GivenBack { purges: given[0], purged: given[1] });
+    report
+}
+
+/// Purges, and the bytes of them.
+static PURGES: AtomicUsize = AtomicUsize::new(0);
+static PURGED: AtomicUsize = AtomicUsize::new(0);
 
 /// Walks the tables of all heaps of the process.
 pub(crate) fn validate() -> Result<Checked, Broken> {
@@ -166,6 +195,9 @@ unsafe impl Source for ProcessMemory {
     }
 
     unsafe fn purge(&self, at: NonNull<u8>, len: usize) -> Contents {
+        // Relaxed, both: figures beside a call of the system's.
+        PURGES.fetch_add(1, Ordering::Relaxed);
+        PURGED.fetch_add(len, Ordering::Relaxed);
         // Relaxed: see `set_give_back`.
         if LAZY.load(Ordering::Relaxed) != 0 {
             // SAFETY: the caller's obligations are the same ones.
