@@ -47,9 +47,9 @@ mod process_face {
     use crate::budget::GiveBack;
     use crate::check::{Broken, Checked, Walked};
     use crate::process::{self, HEAP};
-    use crate::{class, large, stocks, wishes};
     use crate::report::Report;
     use crate::usage::MemoryUsage;
+    use crate::{class, large, stocks, wishes};
     use strata_core::{ByteCount, Stats};
     use strata_os::memory::HugePages;
 
@@ -141,10 +141,7 @@ mod process_face {
             stocks::stocked(|class, blocks| in_stocks += class::cut(class).block_len() * blocks);
             let stats = process::stats(in_stocks);
             #[cfg(feature = "stats")]
-            let stats = Stats {
-                requested: Some(ByteCount(stocks::requested::total())),
-                ..stats
-            };
+            let stats = Stats { requested: Some(ByteCount(stocks::requested::total())), ..stats };
             stats
         }
 

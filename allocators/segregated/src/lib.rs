@@ -50,6 +50,6 @@ pub use global::SegregatedAlloc;
 pub use heap::Heap;
 pub use report::{ClassReport, GivenBack, LargeReport, Report};
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
-pub use usage::MemoryUsage;
-#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 pub use strata_os::memory::HugePages;
+#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+pub use usage::MemoryUsage;

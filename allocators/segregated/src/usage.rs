@@ -80,7 +80,11 @@ struct Group {
 impl Group {
     /// Reads lines like `0::/user.slice` and, of the first version, `4:memory:/user.slice`.
     fn of(cgroup: &str) -> Option<Self> {
-        let lines = || cgroup.lines().filter_map(|line| line.splitn(3, ':').skip(1).next().zip(line.splitn(3, ':').nth(2)));
+        let lines = || {
+            cgroup.lines().filter_map(|line| {
+                line.splitn(3, ':').skip(1).next().zip(line.splitn(3, ':').nth(2))
+            })
+        };
         let relative = |path: &str| PathBuf::from(path.trim_start_matches('/'));
         let old = lines().find(|(kinds, _)| kinds.split(',').any(|kind| kind == "memory"));
         if let Some((_, path)) = old {
@@ -135,7 +139,9 @@ mod tests {
         assert_eq!((group.path, group.is_old), (PathBuf::from("docker/1"), true));
         assert_eq!(Group::of("nothing"), None);
         assert_eq!(limit("4096\n"), Some(ByteCount(4096)));
-        assert!(["max\n", "9223372036854771712\n", "", "-1"].iter().all(|text| limit(text).is_none()));
+        assert!(
+            ["max\n", "9223372036854771712\n", "", "-1"].iter().all(|text| limit(text).is_none())
+        );
     }
 
     #[test]
