@@ -80,19 +80,19 @@ struct Group {
 impl Group {
     /// Reads lines like `0::/user.slice` and, of the first version, `4:memory:/user.slice`.
     fn of(cgroup: &str) -> Option<Self> {
-        let lines = || {
-            cgroup.lines().filter_map(|line| {
-                line.splitn(3, ':').skip(1).next().zip(line.splitn(3, ':').nth(2))
-            })
+        let parts = |line: &'_ str| -> Option<(String, String)> {
+            let (kinds, path) = line.split_once(':')?.1.split_once(':')?;
+            Some((kinds.into(), path.into()))
         };
+        let lines = || cgroup.lines().filter_map(parts);
         let relative = |path: &str| PathBuf::from(path.trim_start_matches('/'));
         let old = lines().find(|(kinds, _)| kinds.split(',').any(|kind| kind == "memory"));
         if let Some((_, path)) = old {
             let root = PathBuf::from("/sys/fs/cgroup/memory");
-            return Some(Self { root, path: relative(path), is_old: true });
+            return Some(Self { root, path: relative(&path), is_old: true });
         }
         let (_, path) = lines().find(|(kinds, _)| kinds.is_empty())?;
-        Some(Self { root: PathBuf::from("/sys/fs/cgroup"), path: relative(path), is_old: false })
+        Some(Self { root: PathBuf::from("/sys/fs/cgroup"), path: relative(&path), is_old: false })
     }
 
     /// The least of a limit over the group and those above it. In a container the path may be one of the host's,
