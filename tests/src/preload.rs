@@ -15,20 +15,34 @@ use crate::workspace;
 /// Where it cannot be built.
 pub fn library(folder: &str) -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let target = Path::new(folder).join("preload");
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let built = Command::new(cargo)
-            .args(["build", "--quiet", "--offline", "--release", "--package", "strata-preload"])
-            .arg("--target-dir")
-            .arg(&target)
-            .current_dir(workspace())
-            // What the tests are built with need not be what users build it with.
-            .env_remove("RUSTFLAGS")
-            .env_remove("LD_PRELOAD")
-            .output()
-            .expect("cargo runs");
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        target.join("release").join("libstrata.so")
-    })
+    LIBRARY.get_or_init(|| build(folder, "preload", "release", &[]))
+}
+
+/// [`library`] with the profiler, and as little optimised as tests are.
+///
+/// # Panics
+///
+/// Where it cannot be built.
+pub fn profiled_library(folder: &str) -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| build(folder, "preload-profile", "dev", &["--features", "profile"]))
+}
+
+fn build(folder: &str, below: &str, profile: &str, features: &[&str]) -> PathBuf {
+    let target = Path::new(folder).join(below);
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--quiet", "--offline", "--package", "strata-preload"])
+        .args(["--profile", profile])
+        .args(features)
+        .arg("--target-dir")
+        .arg(&target)
+        .current_dir(workspace())
+        // What the tests are built with need not be what users build it with.
+        .env_remove("RUSTFLAGS")
+        .env_remove("LD_PRELOAD")
+        .output()
+        .expect("cargo runs");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    target.join(if profile == "dev" { "debug" } else { profile }).join("libstrata.so")
 }

@@ -19,6 +19,7 @@ mod process;
 #[cfg(all(feature = "memmap2", target_os = "linux"))]
 mod shared;
 mod source;
+pub mod stack;
 #[cfg(all(test, target_os = "linux", not(strata_loom)))]
 mod tests;
 pub mod thread;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `STRATA_GIVE_BACK` | `budget`, `eager`, `lazy`, `never`: see [`GiveBack`] |
 //! | `STRATA_HUGE_PAGES` | `prefer`, `avoid` |
+//! | `STRATA_PROFILE` and others | with the feature `profile`: see `profile.rs` |
 //!
 //! Read once, when the library's constructor runs; what is allocated before follows the defaults.
 //! Unknown values are as none. A program that has more rights than who started it (set-user-ID, file
@@ -34,7 +35,7 @@ fn huge_pages(name: &CStr) -> Option<HugePages> {
 }
 
 /// The value of a variable that may be believed.
-fn variable(name: &CStr) -> Option<&'static CStr> {
+pub(crate) fn variable(name: &CStr) -> Option<&'static CStr> {
     // SAFETY: a C string; constructors run before there are threads that could change the
     // environment, or in a `dlopen` whose caller answers for those that do.
     let value = unsafe { libc::getenv(name.as_ptr()) };
@@ -55,6 +56,8 @@ extern "C" fn read() {
     if let Some(wish) = variable(c"STRATA_HUGE_PAGES").and_then(huge_pages) {
         heap.set_huge_pages(wish);
     }
+    #[cfg(feature = "profile")]
+    crate::profile::begin();
 }
 
 #[used]

@@ -55,7 +55,7 @@ impl Budget {
         }
     }
 
-    fn floor(live: usize) -> usize {
+    pub(crate) fn floor(live: usize) -> usize {
         FLOOR.max(live / 8)
     }
 

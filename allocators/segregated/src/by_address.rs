@@ -43,7 +43,9 @@ use strata_core::{Source, misuse};
 
 use crate::class::{self, CLASSES, FRAME};
 use crate::large;
-use crate::process::HEAP;
+use crate::process::{self, HEAP};
+#[cfg(feature = "profile")]
+use crate::profile::sampled;
 use crate::region::Use;
 use crate::span::{PLACE_BITS, SpanId};
 use crate::stocks::{self, Stocks};
@@ -111,9 +113,21 @@ pub struct ByAddress<'a>(&'a Stocks);
 
 /// What an address was found to be.
 enum Found {
-    Block { class: usize, span: SpanId },
-    Run { frames: usize },
-    Chunk { len: usize },
+    Block {
+        class: usize,
+        span: SpanId,
+    },
+    /// A small block that the profiler sampled.
+    #[cfg(feature = "profile")]
+    Sample {
+        class: usize,
+    },
+    Run {
+        frames: usize,
+    },
+    Chunk {
+        len: usize,
+    },
 }
 
 impl<'a> ByAddress<'a> {
@@ -143,7 +157,19 @@ impl<'a> ByAddress<'a> {
         if size > LOOKED_UP || cfg!(feature = "checked") {
             return ptr::null_mut();
         }
-        stocks::take_from(self.0, usize::from(SMALL[(size + 7) >> 3]), ptr::null_mut)
+        if self.0.counts(size) {
+            return self.not_at_hand(size);
+        }
+        stocks::take_from(self.0, usize::from(SMALL[(size + 7) >> 3]), || self.not_at_hand(size))
+    }
+
+    /// Null, for what will be asked for once more.
+    #[inline(always)]
+    fn not_at_hand(self, size: usize) -> *mut u8 {
+        #[cfg(feature = "profile")]
+        self.0.sampling.uncount(size);
+        let _ = size;
+        ptr::null_mut()
     }
 
     /// [`allocate`](Self::allocate) at a multiple of `align`, a power of two; null too where it is
@@ -253,20 +279,36 @@ impl<'a> ByAddress<'a> {
         unsafe { reallocate_slow(block, size, self.0) }
     }
 
+    /// Gives the thread's stocks back, and those that ended threads left: what a
+    /// [profile](crate::profile::take) needs to see all frees of this thread, and has the thread look whether
+    /// there is a profile now.
+    #[cfg(feature = "profile")]
+    pub fn flush(self) {
+        stocks::flush_in(self.0);
+        stocks::flush_left(usize::MAX);
+        self.0.sampling.look();
+    }
+
     /// Gives the thread's stocks, those that ended threads left, and all pages without a live block
     /// back. Answers how many bytes went to the system.
     pub fn purge(self) -> usize {
         stocks::flush_in(self.0);
         stocks::flush_left(usize::MAX);
-        HEAP.purge_all()
+        process::purge()
     }
 }
 
 impl Found {
+    fn is_large(&self) -> bool {
+        matches!(self, Self::Run { .. } | Self::Chunk { .. })
+    }
+
     /// A layout that a large block has: as the tables know it, not as it was asked for.
     fn layout(&self) -> Layout {
         let (len, align) = match *self {
             Self::Block { class, .. } => (class::cut(class).block_len(), 1),
+            #[cfg(feature = "profile")]
+            Self::Sample { class } => (class::cut(class).block_len(), 1),
             Self::Run { frames } => (frames * FRAME, 1),
             Self::Chunk { len } => (len, 1),
         };
@@ -287,6 +329,10 @@ fn quick_class(address: usize) -> Option<usize> {
 fn find(block: NonNull<u8>) -> Found {
     let address = block.addr().get();
     let Some((number, frame)) = HEAP.territories.locate(address) else {
+        #[cfg(feature = "profile")]
+        if let Some(class) = sampled::class_at(address) {
+            return Found::Sample { class };
+        }
         return match HEAP.ground.with(|ground| ground.large.len_at(block)) {
             Some(len) => Found::Chunk { len },
             None => misuse::stop("an address was freed or resized that is not of this heap"),
@@ -318,6 +364,9 @@ fn begins(block: NonNull<u8>, class: usize, span: SpanId) -> bool {
 #[inline]
 fn take(stocks: &Stocks, layout: Layout) -> *mut u8 {
     match class::class_of(layout) {
+        Some(class) if stocks.counts(layout.size()) => {
+            stocks::take_counted_in(stocks, class.index(), layout.size())
+        }
         Some(class) if cfg!(feature = "checked") => {
             // Whoever made the stocks keeps the library loaded.
             stocks::pin(false);
@@ -342,6 +391,8 @@ fn take(stocks: &Stocks, layout: Layout) -> *mut u8 {
 unsafe extern "C" fn free_slow(block: *mut u8, stocks: &Stocks) {
     let Some(at) = NonNull::new(block) else { return };
     match find(at) {
+        #[cfg(feature = "profile")]
+        Found::Sample { class } => sampled::put(class, block),
         Found::Block { class, .. } if cfg!(feature = "checked") => {
             HEAP.flush(class, &[block]);
         }
@@ -380,6 +431,10 @@ unsafe extern "C" fn free_sized_slow(block: *mut u8, size: usize, align: usize, 
         (Found::Block { class, .. }, _, Some(said)) if class == said.index() => unsafe {
             free_slow(block, stocks);
         },
+        #[cfg(feature = "profile")]
+        (Found::Sample { class }, _, Some(said)) if class == said.index() => {
+            sampled::put(class, block);
+        }
         (Found::Run { .. } | Found::Chunk { .. }, Some(layout), None) => {
             // SAFETY: 1. the caller's; its length is checked there.
             unsafe { stocks::put_large_in(stocks, at, layout) };
@@ -407,6 +462,13 @@ unsafe extern "C" fn reallocate_slow(block: *mut u8, size: usize, stocks: &Stock
             misuse::stop("an address was resized that is not where a block begins");
         }
     }
+    #[cfg(feature = "profile")]
+    if let Found::Sample { class } = found {
+        let new = layout_of(size, 1).and_then(class::class_of);
+        if new.is_some_and(|new| new.index() == class) {
+            return block;
+        }
+    }
     let mut to = heap.allocate_at_hand(size);
     if to.is_null() {
         let Some(layout) = layout_of(size, 1) else { return ptr::null_mut() };
@@ -416,6 +478,7 @@ unsafe extern "C" fn reallocate_slow(block: *mut u8, size: usize, stocks: &Stock
                 return block;
             }
         } else if new_class.is_none()
+            && found.is_large()
             && let Ok(new) = Layout::from_size_align(size, old.align())
         {
             // SAFETY: 1. the caller's, by the layout that the tables have. 2. above.

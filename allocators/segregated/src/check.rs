@@ -24,6 +24,19 @@ pub struct Checked {
     pub frames: usize,
 }
 
+#[cfg(all(feature = "profile", target_os = "linux", not(strata_loom)))]
+impl Checked {
+    /// What two validations went over.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            spans: self.spans + other.spans,
+            blocks: self.blocks + other.blocks,
+            large: self.large + other.large,
+            frames: self.frames + other.frames,
+        }
+    }
+}
+
 /// A table that contradicts another, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Broken {
@@ -86,7 +99,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     }
 
     /// Calls `work` with the span at `at` under the lock of its shelf, if it is still there.
-    fn with_span<R>(
+    pub(crate) fn with_span<R>(
         &self,
         at: NonNull<u8>,
         class: u8,

@@ -1,7 +1,8 @@
 //! `fork` with the process heap.
 //!
 //! Before it, the thread that forks takes every lock of the heap, in the order that everybody takes
-//! them in: the registry of stocks, what is passed on, the shelves, the ground. The child so finds every
+//! them in: the registry of stocks, what is passed on, the shelves, the ground, and those of the profiler, with the
+//! feature. The child so finds every
 //! table whole. It has that one thread, whose stocks are its own; those of the others count as lost, for
 //! nobody knows how far their threads had come: their lists are never walked. What a thread had in hand
 //! between two locks is found again by the tables (`recover.rs`).
@@ -16,6 +17,8 @@ use strata_os::fork::{AtFork, at_fork};
 use strata_os::{FutexLock, thread};
 
 use crate::process::HEAP;
+#[cfg(feature = "profile")]
+use crate::profile;
 use crate::stocks;
 
 /// The thread that holds all locks for a fork, by its number; zero if none does.
@@ -88,6 +91,8 @@ pub(crate) fn watch() {
 unsafe extern "C" fn prepare() {
     stocks::hold();
     HEAP.hold();
+    #[cfg(feature = "profile")]
+    profile::hold();
     FORKER.store(thread::id(), Ordering::Relaxed);
     stocks::note_others();
 }
@@ -101,6 +106,8 @@ unsafe fn let_go() {
     FORKER.store(0, Ordering::Relaxed);
     // SAFETY: 1. the caller's.
     unsafe {
+        #[cfg(feature = "profile")]
+        profile::let_go();
         HEAP.let_go();
         stocks::let_go();
     }
@@ -115,7 +122,11 @@ unsafe extern "C" fn child() {
     // In a process of one thread nothing was in other hands.
     if let Some(slots) = stocks::forget_others() {
         // SAFETY: 1. a fork leaves one thread, this one.
-        unsafe { HEAP.recover(slots) };
+        unsafe {
+            HEAP.recover(slots);
+            #[cfg(feature = "profile")]
+            profile::sampled::SAMPLED.recover(0);
+        }
     }
     // SAFETY: 1. after `prepare`, on its thread, in the child.
     unsafe { let_go() };

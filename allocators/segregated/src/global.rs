@@ -47,8 +47,10 @@ mod process_face {
     use crate::budget::GiveBack;
     use crate::check::{Broken, Checked, Walked};
     use crate::process::{self, HEAP};
+    use crate::report::Report;
+    use crate::usage::MemoryUsage;
     use crate::{class, large, stocks, wishes};
-    use strata_core::Stats;
+    use strata_core::{ByteCount, Stats};
     use strata_os::memory::HugePages;
 
     /// The process heap. A value of this type is a handle without contents: all of them are the one
@@ -96,7 +98,7 @@ mod process_face {
         pub fn purge(&self) -> usize {
             stocks::flush_this_thread();
             stocks::flush_left(usize::MAX);
-            HEAP.purge_all()
+            process::purge()
         }
 
         /// Chooses how much memory without a live block is kept from now on.
@@ -137,13 +139,39 @@ mod process_face {
         pub fn stats(&self) -> Stats {
             let mut in_stocks = stocks::slotted();
             stocks::stocked(|class, blocks| in_stocks += class::cut(class).block_len() * blocks);
-            let stats = HEAP.stats(in_stocks);
+            let stats = process::stats(in_stocks);
             #[cfg(feature = "stats")]
-            let stats = Stats {
-                requested: Some(strata_core::ByteCount(stocks::requested::total())),
-                ..stats
-            };
+            let stats = Stats { requested: Some(ByteCount(stocks::requested::total())), ..stats };
             stats
+        }
+
+        /// The heap from above: each class with its spans, stocks and holes, the large blocks, what is kept and
+        /// what went back. Other threads may go on. Without allocating; O(frames in use).
+        ///
+        /// ```
+        /// # use strata_segregated::SegregatedAlloc;
+        /// let report = SegregatedAlloc::new().report();
+        /// println!("{report}"); // for people
+        /// println!("{}", report.json()); // for programs
+        /// ```
+        pub fn report(&self) -> Report {
+            process::report()
+        }
+
+        /// What the process takes of the machine and may take, by files of the system's: not for every
+        /// request.
+        ///
+        /// ```
+        /// # use strata_segregated::SegregatedAlloc;
+        /// let usage = SegregatedAlloc::new().memory_usage();
+        /// if let (Some(rss), Some(limit)) = (usage.rss, usage.limit) {
+        ///     println!("{} of {} bytes", rss.get(), limit.get());
+        /// }
+        /// ```
+        pub fn memory_usage(&self) -> MemoryUsage {
+            let bytes = |figure: Option<ByteCount>| figure.unwrap_or_default();
+            let stats = self.stats();
+            MemoryUsage::read(bytes(stats.committed), bytes(stats.allocated))
         }
 
         /// Bytes that a block of `layout` really has. O(1).
@@ -160,7 +188,7 @@ mod process_face {
         ///
         /// What was found broken first.
         pub fn validate(&self) -> Result<Checked, Broken> {
-            HEAP.validate()
+            process::validate()
         }
 
         /// Calls back with every block in use and every free range, after flushing this thread's
@@ -169,18 +197,18 @@ mod process_face {
         pub fn walk(&self, visit: &mut dyn FnMut(Walked)) {
             stocks::flush_this_thread();
             stocks::flush_left(usize::MAX);
-            HEAP.walk(visit);
+            process::walk(visit);
         }
     }
 
-    /// Takes a block of a class.
+    /// Takes a block of a class for so many bytes.
     #[inline(always)]
-    fn take(class: usize) -> *mut u8 {
+    fn take(class: usize, bytes: usize) -> *mut u8 {
         if cfg!(feature = "checked") {
             stocks::pin(true);
-            return HEAP.take_one(class);
+            return stocks::take_one(class, bytes);
         }
-        stocks::take(class)
+        stocks::take(class, bytes)
     }
 
     /// Takes a block back.
@@ -191,7 +219,7 @@ mod process_face {
     #[inline(always)]
     unsafe fn put(class: usize, block: *mut u8) {
         if cfg!(feature = "checked") {
-            HEAP.flush(class, &[block]);
+            process::flush(class, &[block]);
             return;
         }
         // SAFETY: 1. the caller's.
@@ -214,7 +242,7 @@ mod process_face {
         #[inline]
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
             let block = match class::class_of(layout) {
-                Some(class) => take(class.index()),
+                Some(class) => take(class.index(), layout.size()),
                 None => stocks::take_large(layout),
             };
             count(block, layout.size())
@@ -225,7 +253,7 @@ mod process_face {
             let Some(class) = class::class_of(layout) else {
                 return count(stocks::take_large_zeroed(layout), layout.size());
             };
-            let block = take(class.index());
+            let block = take(class.index(), layout.size());
             if !block.is_null() {
                 // SAFETY: a block holds its layout.
                 unsafe { block.write_bytes(0, layout.size()) };

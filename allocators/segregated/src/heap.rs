@@ -13,6 +13,7 @@ use crate::central::{Central, Platform};
 use crate::check::{Broken, Checked, Walked};
 use crate::class;
 use crate::large;
+use crate::report::Report;
 
 /// A platform of a lock alone.
 #[derive(Debug)]
@@ -193,6 +194,12 @@ impl<S: Source<Address = NonNull<u8>>, L: RawLock> Heap<S, L> {
     /// This heap's figures. Exact while no other thread uses it.
     pub fn stats(&self) -> Stats {
         self.central.stats(0)
+    }
+
+    /// This heap from above: classes, large blocks, what is kept. Exact while no other thread uses it. O(frames
+    /// in use).
+    pub fn report(&self) -> Report {
+        self.central.report(0, 0)
     }
 
     /// Walks all tables and checks them against each other. Other threads may go on.

@@ -25,9 +25,12 @@ mod models;
 mod own;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 mod process;
+#[cfg(all(feature = "profile", target_os = "linux", not(strata_loom)))]
+pub mod profile;
 #[cfg(any(all(feature = "std", target_os = "linux"), test))]
 mod recover;
 mod region;
+mod report;
 mod resident;
 mod scraps;
 mod shards;
@@ -38,6 +41,8 @@ mod stats;
 mod stocks;
 mod territory;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+mod usage;
+#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 mod wishes;
 
 pub use budget::GiveBack;
@@ -45,5 +50,8 @@ pub use check::{Broken, Checked, Walked};
 #[cfg(feature = "std")]
 pub use global::SegregatedAlloc;
 pub use heap::Heap;
+pub use report::{ClassReport, GivenBack, LargeReport, Report};
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 pub use strata_os::memory::HugePages;
+#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+pub use usage::MemoryUsage;

@@ -6,13 +6,17 @@ use core::ptr::NonNull;
 use strata_core::source::rounded_len;
 use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicUsize;
-use strata_core::{Chunk, Contents, Exhausted, Source};
+use strata_core::{Chunk, Contents, Exhausted, Source, Stats};
 use strata_os::{OsReserve, clock, limits, memory};
 
 use crate::budget::GiveBack;
 use crate::central::{Central, Platform};
-use crate::class::FRAME;
+use crate::check::{Broken, Checked, Walked};
+use crate::class::{self, CLASSES, FRAME};
 use crate::fork::ForkLock;
+#[cfg(feature = "profile")]
+use crate::profile::sampled::SAMPLED;
+use crate::report::{GivenBack, Report};
 use crate::{stocks, wishes};
 
 /// The one heap behind every [`SegregatedAlloc`](crate::SegregatedAlloc).
@@ -38,6 +42,87 @@ impl Deref for Placed {
     fn deref(&self) -> &Heap {
         &self.heap
     }
+}
+
+/// Gives blocks of stocks back to the heap. Answers whether so much is kept that some was purged.
+#[inline]
+pub(crate) fn flush(class: usize, blocks: &[*mut u8]) -> bool {
+    #[cfg(feature = "profile")]
+    return crate::profile::sampled::flush(class, blocks);
+    #[cfg(not(feature = "profile"))]
+    HEAP.flush(class, blocks)
+}
+
+/// Of the first `count` of `blocks`, which come from another thread's stock, frees those that the profiler
+/// has to hear of. Answers how many are left, in front.
+#[inline]
+pub(crate) fn sift(class: usize, count: usize, blocks: &mut [*mut u8]) -> usize {
+    #[cfg(feature = "profile")]
+    return crate::profile::sampled::sift(class, &mut blocks[..count]);
+    #[cfg(not(feature = "profile"))]
+    {
+        let _ = (class, blocks);
+        count
+    }
+}
+
+/// Purges all heaps of the process. Answers how many bytes went.
+pub(crate) fn purge() -> usize {
+    #[cfg(feature = "profile")]
+    let sampled = SAMPLED.purge_all();
+    #[cfg(not(feature = "profile"))]
+    let sampled = 0;
+    HEAP.purge_all() + sampled
+}
+
+/// The figures of all heaps of the process.
+pub(crate) fn stats(in_stocks: usize) -> Stats {
+    let stats = HEAP.stats(in_stocks);
+    #[cfg(feature = "profile")]
+    let stats = crate::stats::sum(&stats, &SAMPLED.stats(0));
+    stats
+}
+
+/// All heaps of the process from above.
+pub(crate) fn report() -> Report {
+    let mut stocked = [0; CLASSES];
+    stocks::stocked(|class, blocks| stocked[class] += blocks);
+    let slotted = stocks::slotted();
+    let bytes = |(class, blocks): (usize, &usize)| class::cut(class).block_len() * blocks;
+    let in_stocks = slotted + stocked.iter().enumerate().map(bytes).sum::<usize>();
+    let mut report = HEAP.report(in_stocks, slotted);
+    #[cfg(feature = "profile")]
+    report.add(&SAMPLED.report(0, 0));
+    for (class, stocked) in report.classes.iter_mut().zip(stocked) {
+        class.stocked = stocked.min(class.taken);
+    }
+    #[cfg(feature = "stats")]
+    {
+        report.stats.requested = Some(strata_core::ByteCount(stocks::requested::total()));
+    }
+    // Relaxed, both: figures of no certain moment.
+    let given = [&PURGES, &PURGED].map(|figure| figure.load(Ordering::Relaxed));
+    report.given_back = Some(GivenBack { purges: given[0], purged: given[1] });
+    report
+}
+
+/// Purges, and the bytes of them.
+static PURGES: AtomicUsize = AtomicUsize::new(0);
+static PURGED: AtomicUsize = AtomicUsize::new(0);
+
+/// Walks the tables of all heaps of the process.
+pub(crate) fn validate() -> Result<Checked, Broken> {
+    let checked = HEAP.validate()?;
+    #[cfg(feature = "profile")]
+    let checked = checked.and(SAMPLED.validate()?);
+    Ok(checked)
+}
+
+/// Calls back with all pieces of all heaps of the process.
+pub(crate) fn walk(visit: &mut dyn FnMut(Walked)) {
+    HEAP.walk(visit);
+    #[cfg(feature = "profile")]
+    SAMPLED.walk(visit);
 }
 
 /// The system that the process runs on.
@@ -105,6 +190,8 @@ unsafe impl Source for ProcessMemory {
 
     fn acquire(&self, len: usize, align: usize) -> Result<Chunk, Exhausted> {
         let chunk = OsReserve.acquire(len, align)?;
+        #[cfg(feature = "profile")]
+        let chunk = crate::profile::sampled::above(chunk, align);
         // SAFETY: 1. just acquired.
         unsafe { wishes::apply(chunk.base(), chunk.len()) };
         Ok(chunk)
@@ -131,6 +218,9 @@ unsafe impl Source for ProcessMemory {
     }
 
     unsafe fn purge(&self, at: NonNull<u8>, len: usize) -> Contents {
+        // Relaxed, both: figures beside a call of the system's.
+        PURGES.fetch_add(1, Ordering::Relaxed);
+        PURGED.fetch_add(len, Ordering::Relaxed);
         // Relaxed: see `set_give_back`.
         if LAZY.load(Ordering::Relaxed) != 0 {
             // SAFETY: the caller's obligations are the same ones.

@@ -8,6 +8,24 @@ use crate::central::{Central, Platform};
 use crate::class::{self, CLASSES, FRAME};
 use crate::span;
 
+/// The figures of two heaps together.
+#[cfg(all(feature = "profile", target_os = "linux", not(strata_loom)))]
+pub(crate) fn sum(one: &Stats, other: &Stats) -> Stats {
+    let sum = |one: Option<ByteCount>, other: Option<ByteCount>| {
+        Some(ByteCount(one?.get() + other?.get()))
+    };
+    Stats {
+        requested: sum(one.requested, other.requested),
+        allocated: sum(one.allocated, other.allocated),
+        active: sum(one.active, other.active),
+        purged: sum(one.purged, other.purged),
+        cached: sum(one.cached, other.cached),
+        metadata: sum(one.metadata, other.metadata),
+        committed: sum(one.committed, other.committed),
+        reserved: sum(one.reserved, other.reserved),
+    }
+}
+
 impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// The figures, with `in_stocks` bytes of blocks that threads keep ready, large ones too.
     ///

@@ -11,7 +11,7 @@ pub fn main(name: &str, app: App) -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match parse(&arguments) {
         Some(scale) => {
-            println!("{name} on {}: checksum {:016x}", crate::allocator::NAME, app(scale));
+            println!("{name} on {}: checksum {:016x}", crate::allocator::NAME, run(app, scale));
             ExitCode::SUCCESS
         }
         None => {
@@ -21,6 +21,33 @@ pub fn main(name: &str, app: App) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+#[cfg(not(feature = "profile"))]
+fn run(app: App, scale: Scale) -> u64 {
+    app(scale)
+}
+
+/// Runs a program, with a profile of it where `STRATA_PROFILE` names a file.
+#[cfg(feature = "profile")]
+fn run(app: App, scale: Scale) -> u64 {
+    use strata_segregated::profile::{self, Options};
+
+    let Some(path) = std::env::var_os("STRATA_PROFILE") else { return app(scale) };
+    if let Err(why) = profile::start(Options::default()) {
+        eprintln!("no profile: {why}");
+        return app(scale);
+    }
+    let checksum = app(scale);
+    let written = || -> Result<(), Box<dyn std::error::Error>> {
+        let taken = profile::take()?;
+        taken.write_pprof(&mut std::fs::File::create(path)?)?;
+        Ok(())
+    };
+    if let Err(why) = written() {
+        eprintln!("no profile: {why}");
+    }
+    checksum
 }
 
 fn parse(arguments: &[String]) -> Option<Scale> {

@@ -1,6 +1,7 @@
 //! The calls on Linux.
 
 use core::ffi::{CStr, c_int, c_void};
+use core::ops::Range;
 use core::ptr::{self, NonNull};
 
 use strata_core::align::padding;
@@ -42,14 +43,20 @@ pub(crate) fn page_size() -> usize {
 
 /// One fresh anonymous mapping anywhere.
 fn map_anywhere(len: usize, committed: bool) -> Result<NonNull<u8>, OsError> {
+    map_near(0, len, committed)
+}
+
+/// One fresh anonymous mapping: at `wish`, if there is room, else anywhere.
+fn map_near(wish: usize, len: usize, committed: bool) -> Result<NonNull<u8>, OsError> {
     let (protection, extra) = if committed {
         (libc::PROT_READ | libc::PROT_WRITE, 0)
     } else {
         (libc::PROT_NONE, libc::MAP_NORESERVE)
     };
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | extra;
+    let wish = ptr::without_provenance_mut(wish);
     // SAFETY: a new mapping at an address of the kernel's choice touches no other.
-    let at = unsafe { libc::mmap(ptr::null_mut(), len, protection, flags, -1, 0) };
+    let at = unsafe { libc::mmap(wish, len, protection, flags, -1, 0) };
     if at == libc::MAP_FAILED {
         return Err(last_error("mmap"));
     }
@@ -87,6 +94,33 @@ pub(crate) fn map(len: usize, align: usize, committed: bool) -> Result<NonNull<u
         let _ = unsafe { dump(at, len, false) };
     }
     Ok(at)
+}
+
+/// Places in a range that are tried, from its end downwards.
+const TRIES: usize = 8;
+/// What lies below may be a program's at fixed addresses, or what the kernel gives nobody.
+const LEAST: usize = 1 << 24;
+
+pub(crate) fn reserve_within(
+    range: Range<usize>,
+    len: usize,
+    align: usize,
+) -> Result<NonNull<u8>, OsError> {
+    let (none, align) = (OsError { op: "mmap", errno: 0 }, align.max(super::page_size()));
+    let lowest = range.start.max(LEAST).checked_next_multiple_of(align).ok_or(none)?;
+    let highest = range.end.checked_sub(len).filter(|highest| *highest >= lowest).ok_or(none)?;
+    for part in (0..=TRIES).rev() {
+        let wish = lowest + ((highest - lowest) / TRIES * part) / align * align;
+        let at = map_near(wish, len, false)?;
+        if at.addr().get() == wish {
+            // SAFETY: 1. fresh. 2. whole pages, as `len` is.
+            let _ = unsafe { dump(at, len, false) };
+            return Ok(at);
+        }
+        // SAFETY: 1. fresh, nobody has it. 2. the whole mapping.
+        let _ = unsafe { release(at, len) };
+    }
+    Err(none)
 }
 
 pub(crate) unsafe fn commit(at: NonNull<u8>, len: usize) -> Result<(), OsError> {

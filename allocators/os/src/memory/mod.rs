@@ -25,6 +25,7 @@
 //! ```
 
 use core::ffi::CStr;
+use core::ops::Range;
 use core::ptr::NonNull;
 
 #[cfg(not(strata_loom))]
@@ -83,6 +84,33 @@ pub fn page_size() -> usize {
 /// [`RLIMIT_AS`]: https://man7.org/linux/man-pages/man2/setrlimit.2.html
 pub fn reserve(len: usize, align: usize) -> Result<NonNull<u8>, OsError> {
     sys::keep_errno(|| sys::map(len, align, false))
+}
+
+/// [`reserve`] in a range of addresses: for memory that is told from other memory by comparing them.
+///
+/// # Errors
+///
+/// As [`reserve`], and errno 0 where there is no room in the range, or none was found in a few tries.
+///
+/// ```
+/// # #[cfg(all(target_os = "linux", target_pointer_width = "64"))] {
+/// use strata_os::memory::{page_size, release, reserve_within};
+///
+/// let page = page_size();
+/// let low = reserve_within(0..1 << 31, 64 * page, 2 * page)?;
+/// assert!(low.addr().get() + 64 * page <= 1 << 31);
+/// // SAFETY: 1. a range of our own, which nobody uses. 2. whole pages.
+/// unsafe { release(low, 64 * page)? };
+/// assert!(reserve_within(0..1 << 31, 1 << 31, 1).is_err());
+/// # }
+/// # Ok::<(), strata_os::OsError>(())
+/// ```
+pub fn reserve_within(
+    range: Range<usize>,
+    len: usize,
+    align: usize,
+) -> Result<NonNull<u8>, OsError> {
+    sys::keep_errno(|| sys::reserve_within(range, len, align))
 }
 
 /// Maps `len` bytes of zeroed memory for reading and writing at a multiple of `align`. Pages come

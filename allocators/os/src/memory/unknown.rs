@@ -1,6 +1,7 @@
 //! A system that this crate does not know: everything fails, nothing is called.
 
 use core::ffi::CStr;
+use core::ops::Range;
 use core::ptr::NonNull;
 
 #[cfg(not(strata_loom))]
@@ -24,6 +25,14 @@ fn unknown<T>(op: &'static str) -> Result<T, OsError> {
 
 pub(crate) fn map(_len: usize, _align: usize, committed: bool) -> Result<NonNull<u8>, OsError> {
     unknown(if committed { "map" } else { "reserve" })
+}
+
+pub(crate) fn reserve_within(
+    _range: Range<usize>,
+    _len: usize,
+    _align: usize,
+) -> Result<NonNull<u8>, OsError> {
+    unknown("reserve_within")
 }
 
 pub(crate) unsafe fn commit(_at: NonNull<u8>, _len: usize) -> Result<(), OsError> {

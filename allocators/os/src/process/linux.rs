@@ -43,6 +43,36 @@ pub(crate) fn thread_id() -> usize {
     unsafe { libc::pthread_self() as usize }
 }
 
+/// The end of the mapping that this thread's stack is in.
+///
+/// From the kernel's list, and not from the C library, which allocates with a lock held when it is asked.
+pub(crate) fn stack_top() -> Option<usize> {
+    let here = 0_u8;
+    let here = core::hint::black_box(&raw const here).addr();
+    // SAFETY: a C string.
+    let file = unsafe { libc::open(c"/proc/self/maps".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+    if file < 0 {
+        return None;
+    }
+    let mut buffer = [0_u8; 1024];
+    let (mut line, mut found) = (crate::stack::MapsLine::new(), None);
+    while found.is_none() {
+        // SAFETY: a place of that length, and a file that is open.
+        let got = unsafe { libc::read(file, buffer.as_mut_ptr().cast(), buffer.len()) };
+        let Some(bytes) = usize::try_from(got).ok().and_then(|got| buffer.get(..got)) else {
+            break;
+        };
+        if bytes.is_empty() {
+            break;
+        }
+        found =
+            bytes.iter().find_map(|byte| line.next(*byte).filter(|range| range.contains(&here)));
+    }
+    // SAFETY: open, and closed once.
+    unsafe { libc::close(file) };
+    found.map(|range| range.end)
+}
+
 pub(crate) fn coarse_millis() -> u64 {
     let now = read(libc::CLOCK_MONOTONIC_COARSE);
     (now.tv_sec as u64).wrapping_mul(1000).wrapping_add(now.tv_nsec as u64 / 1_000_000)

@@ -29,6 +29,10 @@ pub(crate) fn thread_id() -> usize {
     1
 }
 
+pub(crate) fn stack_top() -> Option<usize> {
+    None
+}
+
 pub(crate) fn coarse_millis() -> u64 {
     0
 }

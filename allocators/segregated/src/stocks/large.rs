@@ -20,10 +20,28 @@ pub(crate) fn take_large(layout: Layout) -> *mut u8 {
 /// [`take_large`] with the thread's own `stocks` at hand.
 #[inline(always)]
 pub(crate) fn take_large_in(stocks: &Stocks, layout: Layout) -> *mut u8 {
-    match stocks.slot.take(layout) {
+    let block = match stocks.slot.take(layout) {
         Some(block) => block,
         None => take_slow(stocks, layout).0,
-    }
+    };
+    count(stocks, block, layout);
+    block
+}
+
+/// Counts a large request that got `block`.
+#[inline]
+fn count(stocks: &Stocks, block: *mut u8, layout: Layout) {
+    #[cfg(feature = "profile")]
+    super::sampled::count_large(stocks, block, layout);
+    let _ = (stocks, block, layout);
+}
+
+/// Has the profiler know that a large block is freed, or becomes another.
+#[inline]
+fn forget(block: NonNull<u8>) {
+    #[cfg(feature = "profile")]
+    crate::profile::sampled::forget_large(block);
+    let _ = block;
 }
 
 /// A large block, zeroed.
@@ -41,6 +59,7 @@ pub(crate) fn take_large_zeroed_in(stocks: &Stocks, layout: Layout) -> *mut u8 {
         let dense = unsafe { zero::clear(block, layout.size(), slot.dense.get(), &slot.habit) };
         // Of what is behind a block that is shorter nothing is known.
         slot.dense.set(dense && frames_of(layout.size()) * FRAME == slot.len());
+        count(stocks, block, layout);
         return block;
     }
     let (block, zero) = take_slow(stocks, layout);
@@ -48,6 +67,7 @@ pub(crate) fn take_large_zeroed_in(stocks: &Stocks, layout: Layout) -> *mut u8 {
         // SAFETY: 1. as above.
         unsafe { zero::clear(block, layout.size(), false, &slot.habit) };
     }
+    count(stocks, block, layout);
     block
 }
 
@@ -98,6 +118,7 @@ pub(crate) unsafe fn put_large_in(stocks: &Stocks, block: NonNull<u8>, layout: L
 unsafe fn put_slow(stocks: &Stocks, block: NonNull<u8>, layout: Layout) {
     let slot = &stocks.slot;
     slot.check(block.as_ptr());
+    forget(block);
     let kept = thread(stocks).is_some_and(|_| {
         let expected = slot.expects(block.as_ptr(), layout);
         let len = if expected { slot.len() } else { large::usable(layout, HEAP.granule()) };
@@ -150,14 +171,17 @@ pub(crate) unsafe fn resize_large_in(
     layout: Layout,
     new: Layout,
 ) -> Option<NonNull<u8>> {
+    forget(block);
     let slot = &stocks.slot;
     if slot.resize(block.as_ptr(), layout, new) {
+        count(stocks, block.as_ptr(), new);
         return Some(block);
     }
     slot.check(block.as_ptr());
     slot.settle_at(block.as_ptr());
     // SAFETY: 1. and 2. the caller's.
     let (block, grown) = unsafe { HEAP.resize_large(block, layout, new) }?;
+    count(stocks, block.as_ptr(), new);
     if grown.bytes != 0 {
         make_up(stocks, grown);
     }

@@ -17,7 +17,7 @@ use super::thread::{Cold, Thread, give_scrap, take_scrap};
 use super::{Stocks, adapt, nothing, passed};
 use crate::class::CLASSES;
 use crate::fork::{self, ForkLock};
-use crate::process::HEAP;
+use crate::process::{self, HEAP};
 
 /// Where a thread stands; part of its thread-local words.
 #[derive(Debug)]
@@ -202,7 +202,7 @@ unsafe fn drop_left(at: NonNull<Thread>) {
         let (cold, len) = (thread.cold[class], usize::from(thread.left[class]));
         if len != 0 {
             // SAFETY: above its null the array holds that many blocks.
-            HEAP.flush(class, unsafe { core::slice::from_raw_parts(cold.base.add(1), len) });
+            process::flush(class, unsafe { core::slice::from_raw_parts(cold.base.add(1), len) });
         }
         // SAFETY: 1. ours alone, and done with.
         unsafe { cold.give() };

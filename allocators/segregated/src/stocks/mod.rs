@@ -20,6 +20,10 @@ mod large;
 mod life;
 mod passed;
 mod peak;
+#[cfg(feature = "profile")]
+mod sampled;
+#[cfg(feature = "profile")]
+mod sampling;
 mod slot;
 mod slow;
 mod thread;
@@ -30,6 +34,7 @@ use core::{mem, ptr};
 use strata_core::sync::{AtomicPtr, Ordering};
 
 use crate::class::CLASSES;
+use crate::process::HEAP;
 
 pub(crate) use forked::{forget_others, hold, let_go, note_others};
 pub(crate) use large::{
@@ -39,9 +44,31 @@ pub(crate) use large::{
 #[cfg(feature = "stats")]
 pub(crate) use life::requested;
 pub(crate) use life::{flush_left, pin, slotted, stocked};
+#[cfg(feature = "profile")]
+pub(crate) use sampled::{look, take_counted, take_counted_in};
+#[cfg(feature = "profile")]
+pub(crate) use sampling::Sampling;
 pub(crate) use slow::{
     flush_in, flush_this_thread, put_slow, put_slow_in, take_slow, take_slow_in,
 };
+#[cfg(not(feature = "profile"))]
+pub(crate) use unsampled::{take_counted, take_counted_in};
+
+/// Without the profiler, nothing counts.
+#[cfg(not(feature = "profile"))]
+mod unsampled {
+    use super::{Stocks, take_slow, take_slow_in};
+
+    /// Never called: [`Stocks::counts`] answers no.
+    pub(crate) fn take_counted(class: usize, _bytes: usize) -> *mut u8 {
+        take_slow(class)
+    }
+
+    /// As [`take_counted`].
+    pub(crate) fn take_counted_in(stocks: &Stocks, class: usize, _bytes: usize) -> *mut u8 {
+        take_slow_in(stocks, class)
+    }
+}
 
 /// The stocks of one thread.
 ///
@@ -58,12 +85,20 @@ pub(crate) struct Stocks {
     tops: [Place; CLASSES],
     /// Where the last block of each stock goes.
     limits: [Place; CLASSES],
+    #[cfg(feature = "profile")]
+    pub(crate) sampling: sampling::Sampling,
     state: life::State,
     slot: slot::Slot,
 }
 
 // What `by_address` promises of the first words.
-const _: () = assert!(mem::offset_of!(Stocks, state) == 2 * CLASSES * size_of::<*mut u8>());
+const _: () = {
+    let words = 2 * CLASSES * size_of::<*mut u8>();
+    #[cfg(feature = "profile")]
+    assert!(mem::offset_of!(Stocks, sampling) == words);
+    #[cfg(not(feature = "profile"))]
+    assert!(mem::offset_of!(Stocks, state) == words);
+};
 
 /// A place in a stock's array.
 type Place = AtomicPtr<*mut u8>;
@@ -84,7 +119,36 @@ impl Stocks {
         let nowhere = [const { Place::new(nothing()) }; CLASSES];
         let full = [const { Place::new(nothing()) }; CLASSES];
         let (state, slot) = (life::State::new(pins), slot::Slot::new());
-        Self { tops: nowhere, limits: full, state, slot }
+        Self {
+            tops: nowhere,
+            limits: full,
+            #[cfg(feature = "profile")]
+            sampling: sampling::Sampling::new(),
+            state,
+            slot,
+        }
+    }
+
+    /// Counts a request of so many bytes. Answers whether somebody has to look whether it is a sample.
+    #[inline(always)]
+    pub(crate) fn counts(&self, bytes: usize) -> bool {
+        #[cfg(feature = "profile")]
+        return self.sampling.counts(bytes);
+        #[cfg(not(feature = "profile"))]
+        {
+            let _ = bytes;
+            false
+        }
+    }
+
+    /// Whether what was found in a stock is a block to hand out: not the null below the oldest one, and not
+    /// one that might be a sample.
+    #[inline(always)]
+    fn is_plain(&self, block: *mut u8) -> bool {
+        #[cfg(feature = "profile")]
+        return block.addr() > crate::profile::LOW;
+        #[cfg(not(feature = "profile"))]
+        !block.is_null()
     }
 
     /// The block of `class` that was put back last, null where there is none.
@@ -140,10 +204,24 @@ fn flat(stocks: &Stocks) -> &Stocks {
     stocks
 }
 
-/// A block of `class`, null where the system has no more.
+/// A block of `class` for a request of `bytes`, null where the system has no more.
 #[inline(always)]
-pub(crate) fn take(class: usize) -> *mut u8 {
-    STOCKS.with(|stocks| take_from(flat(stocks), class, || take_slow(class)))
+pub(crate) fn take(class: usize, bytes: usize) -> *mut u8 {
+    STOCKS.with(|stocks| {
+        let stocks = flat(stocks);
+        if stocks.counts(bytes) {
+            return take_counted(class, bytes);
+        }
+        take_from(stocks, class, || take_slow(class))
+    })
+}
+
+/// [`take`] past the stocks.
+pub(crate) fn take_one(class: usize, bytes: usize) -> *mut u8 {
+    if STOCKS.with(|stocks| stocks.counts(bytes)) {
+        return take_counted(class, bytes);
+    }
+    HEAP.take_one(class)
 }
 
 /// Takes a block of `class` back.
@@ -159,7 +237,7 @@ pub(crate) unsafe fn put(class: usize, block: *mut u8) {
     });
 }
 
-/// A block of `class` from `stocks`, or what `slow` answers where there is none.
+/// A block of `class` from `stocks`, or what `slow` answers where there is none at hand.
 #[inline(always)]
 pub(crate) fn take_from(stocks: &Stocks, class: usize, slow: impl FnOnce() -> *mut u8) -> *mut u8 {
     // SAFETY: classes are below CLASSES.
@@ -167,7 +245,7 @@ pub(crate) fn take_from(stocks: &Stocks, class: usize, slow: impl FnOnce() -> *m
     let top = place.load(Ordering::Relaxed);
     // SAFETY: `top` is in the stock's array, or the null of everybody's.
     let block = unsafe { *top };
-    if block.is_null() {
+    if !stocks.is_plain(block) {
         return slow();
     }
     // SAFETY: below a block there is another, or null.

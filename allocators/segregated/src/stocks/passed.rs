@@ -17,7 +17,7 @@ use super::adapt;
 use super::life::are_several;
 use crate::class::{self, CLASSES};
 use crate::fork::ForkLock;
-use crate::process::HEAP;
+use crate::process::{self, HEAP};
 
 /// Blocks of one class at most.
 const MOST: usize = 512;
@@ -121,7 +121,7 @@ pub(super) fn flush(bytes: usize) -> usize {
         while done < bytes && passed.len.load(Ordering::Relaxed) != 0 {
             passed.asked.store(0, Ordering::Relaxed);
             let count = take_places(class, &mut chunk);
-            HEAP.flush(class, &chunk[..count]);
+            process::flush(class, &chunk[..count]);
             done += count * class::cut(class).block_len();
         }
     }

@@ -5,7 +5,7 @@ use core::ptr;
 use super::life::{flush_left, thread};
 use super::thread::Thread;
 use super::{STOCKS, Stocks, adapt, passed};
-use crate::process::HEAP;
+use crate::process::{self, HEAP};
 use crate::resident::Grown;
 
 /// A block of `class` where the stock has none; null where the system has no more.
@@ -39,6 +39,10 @@ pub(crate) fn take_slow_in(stocks: &Stocks, class: usize) -> *mut u8 {
     let Some(thread) = thread(stocks) else {
         return HEAP.take_one(class);
     };
+    #[cfg(feature = "profile")]
+    if let Some(block) = thread.take_plain(class) {
+        return block;
+    }
     thread.visit(class, true);
     if thread.len(class) != 0 {
         // Arming the stock made the C library free a block, say.
@@ -52,7 +56,7 @@ pub(crate) fn take_slow_in(stocks: &Stocks, class: usize) -> *mut u8 {
     // SAFETY: the array has room for the bound above its null.
     let room = unsafe { core::slice::from_raw_parts_mut(cold.base.add(1), want) };
     room.fill(ptr::null_mut());
-    let (got, grown) = match passed::take(class, room) {
+    let (got, grown) = match process::sift(class, passed::take(class, room), room) {
         0 => HEAP.refill(class, room),
         got => (got, Grown::default()),
     };
@@ -80,7 +84,7 @@ pub(crate) fn take_slow_in(stocks: &Stocks, class: usize) -> *mut u8 {
 #[inline(never)]
 pub(crate) unsafe fn put_slow_in(stocks: &Stocks, class: usize, block: *mut u8) {
     let Some(thread) = thread(stocks) else {
-        HEAP.flush(class, &[block]);
+        process::flush(class, &[block]);
         return;
     };
     let turn = thread.visit(class, false);
@@ -93,7 +97,7 @@ pub(crate) unsafe fn put_slow_in(stocks: &Stocks, class: usize, block: *mut u8) 
         thread.trim();
     }
     if bound(thread) == 0 {
-        HEAP.flush(class, &[block]);
+        process::flush(class, &[block]);
         return;
     }
     let len = thread.len(class);

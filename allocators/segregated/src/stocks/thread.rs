@@ -8,7 +8,7 @@ use super::life::flush_left;
 use super::peak::ALL;
 use super::{Stocks, adapt, passed};
 use crate::class::{self, CLASSES};
-use crate::process::HEAP;
+use crate::process::{self, HEAP};
 use crate::resident::Grown;
 
 /// A stock's slow side.
@@ -268,7 +268,7 @@ impl Thread {
         }
         let oldest = len - keep;
         let blocks = self.blocks(class);
-        let purged = HEAP.flush(class, &blocks[..oldest]);
+        let purged = process::flush(class, &blocks[..oldest]);
         blocks.copy_within(oldest.., 0);
         self.set(class, keep);
         purged

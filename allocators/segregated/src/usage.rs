@@ -1,0 +1,154 @@
+//! What the process takes of the machine, and what it may take.
+
+use std::path::{Path, PathBuf};
+use std::string::String;
+
+use strata_core::ByteCount;
+
+/// What the process takes and may take. A figure that the system does not tell is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryUsage {
+    /// Resident memory of the process.
+    pub rss: Option<ByteCount>,
+    /// What the heap has of the system: its `committed`.
+    pub heap_total: ByteCount,
+    /// What the program has of the heap: its `allocated`.
+    pub heap_used: ByteCount,
+    /// Resident memory that is not the heap's: code, stacks, other mappings. At least so much; the heap need not be
+    /// resident as a whole.
+    pub external: Option<ByteCount>,
+    /// What the process's control group and those above it may take at the most, the least of them; `None`
+    /// without a limit.
+    pub limit: Option<ByteCount>,
+    /// What they may take before the system slows them down (`memory.high`), the least of them.
+    pub high: Option<ByteCount>,
+    /// What the process's control group takes, other processes of it included.
+    pub group_used: Option<ByteCount>,
+    /// Page faults of the process that needed no file, and those that did.
+    pub faults: Option<[u64; 2]>,
+}
+
+impl MemoryUsage {
+    /// Asks the system.
+    pub(crate) fn read(heap_total: ByteCount, heap_used: ByteCount) -> Self {
+        let rss = read(Path::new("/proc/self/statm")).and_then(|text| resident(&text));
+        let external = rss.map(|rss| ByteCount(rss.get().saturating_sub(heap_total.get())));
+        let group = read(Path::new("/proc/self/cgroup")).and_then(|text| Group::of(&text));
+        let group = group.unwrap_or_default();
+        Self {
+            rss,
+            heap_total,
+            heap_used,
+            external,
+            limit: group.least("memory.max", "memory.limit_in_bytes"),
+            high: group.least("memory.high", "memory.soft_limit_in_bytes"),
+            group_used: group.own("memory.current", "memory.usage_in_bytes"),
+            faults: read(Path::new("/proc/self/stat")).and_then(|text| faults(&text)),
+        }
+    }
+}
+
+fn read(path: &Path) -> Option<String> {
+    std::fs::read_to_string(path).ok()
+}
+
+/// The resident pages of `statm`.
+fn resident(statm: &str) -> Option<ByteCount> {
+    let pages: usize = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    pages.checked_mul(strata_os::memory::page_size()).map(ByteCount)
+}
+
+/// The faults of `stat`, whose second word is a name in parentheses that may have anything in it.
+fn faults(stat: &str) -> Option<[u64; 2]> {
+    let mut words = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(7);
+    let minor = words.next()?.parse().ok()?;
+    let major = words.nth(1)?.parse().ok()?;
+    Some([minor, major])
+}
+
+/// A control group of memory's.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Group {
+    /// Where the files of the groups are; empty without one.
+    root: PathBuf,
+    /// The group below it.
+    path: PathBuf,
+    /// Whether it is of the first version.
+    is_old: bool,
+}
+
+impl Group {
+    /// Reads lines like `0::/user.slice` and, of the first version, `4:memory:/user.slice`.
+    fn of(cgroup: &str) -> Option<Self> {
+        let parts = |line: &'_ str| -> Option<(String, String)> {
+            let (kinds, path) = line.split_once(':')?.1.split_once(':')?;
+            Some((kinds.into(), path.into()))
+        };
+        let lines = || cgroup.lines().filter_map(parts);
+        let relative = |path: &str| PathBuf::from(path.trim_start_matches('/'));
+        let old = lines().find(|(kinds, _)| kinds.split(',').any(|kind| kind == "memory"));
+        if let Some((_, path)) = old {
+            let root = PathBuf::from("/sys/fs/cgroup/memory");
+            return Some(Self { root, path: relative(&path), is_old: true });
+        }
+        let (_, path) = lines().find(|(kinds, _)| kinds.is_empty())?;
+        Some(Self { root: PathBuf::from("/sys/fs/cgroup"), path: relative(&path), is_old: false })
+    }
+
+    /// The least of a limit over the group and those above it. In a container the path may be one of the host's,
+    /// which is not there: then it is the root's.
+    fn least(&self, name: &str, old: &str) -> Option<ByteCount> {
+        let name = if self.is_old { old } else { name };
+        if self.root.as_os_str().is_empty() {
+            return None;
+        }
+        let groups = self.path.ancestors().map(|path| self.root.join(path).join(name));
+        groups.filter_map(|file| limit(&read(&file)?)).min()
+    }
+
+    fn own(&self, name: &str, old: &str) -> Option<ByteCount> {
+        let name = if self.is_old { old } else { name };
+        if self.root.as_os_str().is_empty() {
+            return None;
+        }
+        let mut groups = self.path.ancestors().map(|path| self.root.join(path).join(name));
+        groups.find_map(|file| limit(&read(&file)?))
+    }
+}
+
+/// A number of bytes; `max`, and the number that the first version says instead, are none.
+fn limit(text: &str) -> Option<ByteCount> {
+    let bytes: usize = text.trim().parse().ok()?;
+    (bytes < isize::MAX as usize & !0xFFFF).then_some(ByteCount(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_the_system_are_understood() {
+        let page = strata_os::memory::page_size();
+        assert_eq!(resident("1234 56 7 8 0 9 0\n"), Some(ByteCount(56 * page)));
+        let stat = "1 (a) b) S 0 1 1 0 -1 4194560 71 72 73 74 75 76";
+        assert_eq!(faults(stat), Some([71, 73]));
+        assert_eq!(faults("1 (a"), None);
+        let group = Group::of("0::/user.slice/a\n").unwrap();
+        assert_eq!((group.path, group.is_old), (PathBuf::from("user.slice/a"), false));
+        let group = Group::of("5:cpu:/x\n4:hugetlb,memory:/docker/1\n0::/y\n").unwrap();
+        assert_eq!((group.path, group.is_old), (PathBuf::from("docker/1"), true));
+        assert_eq!(Group::of("nothing"), None);
+        assert_eq!(limit("4096\n"), Some(ByteCount(4096)));
+        assert!(
+            ["max\n", "9223372036854771712\n", "", "-1"].iter().all(|text| limit(text).is_none())
+        );
+    }
+
+    #[test]
+    fn a_process_has_resident_memory_and_had_faults() {
+        let usage = MemoryUsage::read(ByteCount(4096), ByteCount(100));
+        assert!(usage.rss.unwrap() > usage.external.unwrap());
+        assert!(usage.faults.unwrap()[0] > 0);
+        assert_eq!(Group::default().least("memory.max", ""), None);
+    }
+}
