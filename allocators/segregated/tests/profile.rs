@@ -140,7 +140,8 @@ fn blocks_freed_by_other_threads_are_gone() {
 fn large_blocks_are_exact() {
     let profiled = Profiled::at(16 << 10);
     let before = profiled.total(View::Live).bytes;
-    let near = |bytes: u64, exact: u64| (exact..exact + (200 << 10)).contains(&bytes);
+    // Small samples of before may go meanwhile, and new ones come.
+    let near = |bytes: u64, exact: u64| bytes.abs_diff(exact) < 200 << 10;
     let mut kept: Vec<Vec<u8>> = (0..20).map(|_| Vec::with_capacity(2 << 20)).collect();
     let live = profiled.total(View::Live).bytes - before;
     assert!(near(live, 40 << 20), "{live}");
