@@ -206,7 +206,7 @@ mod report {
 
         fn row(&self, name: &str, cells: impl Iterator<Item = String>) {
             print!("{name:14}");
-            cells.for_each(|cell| print!("{cell:>22}"));
+            cells.for_each(|cell| print!("{cell:>26}"));
             println!();
         }
     }
