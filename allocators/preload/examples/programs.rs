@@ -1,70 +1,98 @@
 //! Whole programs under several allocators: time, and the most memory that was resident. What
-//! `ci/preload` runs.
+//! `ci/preload` and `ci/apps` run.
 //!
 //! ```text
-//! programs ROUNDS RUNS.jsonl LIBRARY... -- NAME SCRIPT...
+//! programs ROUNDS RUNS.jsonl ARM... -- [NAME COMMAND]...
 //! ```
 //!
-//! Runs each script ROUNDS times with each library preloaded (`-` is none; `NAME=VALUE,FILE` with a
-//! variable), all in turns and each round in another order. Writes a line of JSON for each run, and prints medians and geometric means.
+//! An arm is `NAME:[VARIABLE=VALUE,]...WHERE`: WHERE is a library that is preloaded, the folder of
+//! executables that have an allocator within, or `-`. A command's words stand between commas, the first
+//! one is looked for in the arm's folder. Runs each command ROUNDS times with each arm, all in turns and
+//! each round in another order, and adds a line of JSON for each run to the file; then prints of all that
+//! is in the file, where no rounds are wanted too, medians, the median ratio of the first arm to each
+//! other in the same round, and the geometric means of these over all programs.
 //!
 //! It is a program of its own because it must be small: what `wait4` calls the peak of a child is at
 //! least what its parent had when it started it.
 
 #[cfg(target_os = "linux")]
 fn main() {
+    use std::io::Write;
+
     let words: Vec<String> = std::env::args().skip(1).collect();
     let cut = words.iter().position(|word| word == "--");
     let (Some(cut), Some(rounds)) = (cut, words.first().and_then(|word| word.parse().ok())) else {
-        eprintln!("programs ROUNDS RUNS.jsonl LIBRARY... -- NAME SCRIPT...");
+        eprintln!("programs ROUNDS RUNS.jsonl ARM... -- [NAME COMMAND]...");
         std::process::exit(2);
     };
-    let (libraries, programs) = (&words[2..cut], &words[cut + 1..]);
-    let mut file = std::fs::File::create(&words[1]).expect("a file to write to");
-    let mut table = report::Table::new(libraries.len(), programs.len() / 2);
+    let arms: Vec<_> = words[2..cut].iter().map(|word| run::Arm::parse(word)).collect();
+    let mut file = std::fs::File::options().create(true).append(true).open(&words[1]);
+    let file = file.as_mut().expect("a file to write to");
     for round in 0..rounds {
-        for (number, program) in programs.chunks_exact(2).enumerate() {
-            for turn in 0..libraries.len() {
-                let turn = if round % 2 == 0 { turn } else { libraries.len() - 1 - turn };
-                let which = (turn + round) % libraries.len();
-                let run = run::once(&libraries[which], &program[1]);
-                run.write(&mut file, round, &program[0], &libraries[which]);
-                table.enter(number, which, &run);
+        for program in words[cut + 1..].chunks_exact(2) {
+            let mut lines = String::new();
+            for turn in 0..arms.len() {
+                let turn = if round % 2 == 0 { turn } else { arms.len() - 1 - turn };
+                let arm = &arms[(turn + round) % arms.len()];
+                lines += &run::once(arm, &program[1]).line(round, &program[0], &arm.name);
             }
+            // All of a round or nothing: an end in between leaves no run without its pairs.
+            file.write_all(lines.as_bytes()).expect("room for the runs");
         }
     }
-    let names: Vec<&str> = programs.iter().step_by(2).map(String::as_str).collect();
-    table.print(libraries, &names);
+    let lines = std::fs::read_to_string(&words[1]).expect("what was written");
+    report::Table::read(&lines).print();
 }
 
 #[cfg(target_os = "linux")]
 mod run {
-    use std::io::Write;
     use std::os::unix::process::CommandExt;
+    use std::path::{Path, PathBuf};
     use std::process::{Command, Stdio};
     use std::time::Instant;
 
+    /// How a program comes to its allocator.
+    pub(crate) struct Arm {
+        pub(crate) name: String,
+        variables: Vec<(String, String)>,
+        folder: Option<PathBuf>,
+    }
+
+    impl Arm {
+        pub(crate) fn parse(word: &str) -> Self {
+            let (name, rest) = word.split_once(':').expect("NAME:[VARIABLE=VALUE,]...WHERE");
+            let mut words = rest.split(',').rev();
+            let place = words.next().filter(|place| *place != "-");
+            let folder = place.map(PathBuf::from).filter(|place| place.is_dir());
+            let library = place.filter(|_| folder.is_none()).map(|file| ("LD_PRELOAD", file));
+            let variables = words.filter_map(|word| word.split_once('=')).chain(library);
+            Self {
+                name: name.to_owned(),
+                variables: variables.map(|(name, value)| (name.into(), value.into())).collect(),
+                folder,
+            }
+        }
+    }
+
     pub(crate) struct Run {
         /// Seconds that passed, and of processors.
-        pub(crate) wall: f64,
-        pub(crate) cpu: f64,
-        pub(crate) peak_kib: f64,
+        wall: f64,
+        cpu: f64,
+        peak_kib: f64,
         faults: i64,
     }
 
     #[expect(clippy::zombie_processes, reason = "`wait4` waits, and tells what the child used")]
-    pub(crate) fn once(library: &str, script: &str) -> Run {
-        let mut child = Command::new("/bin/bash");
-        child.args([script, "run"]).stdin(Stdio::null()).stdout(Stdio::null());
-        let mut words = library.split(',').rev();
-        if let Some(file) = words.next().filter(|file| *file != "-") {
-            child.env("LD_PRELOAD", file);
-        }
-        child.envs(words.filter_map(|word| word.split_once('=')));
+    pub(crate) fn once(arm: &Arm, command: &str) -> Run {
+        let mut words = command.split(',');
+        let program = words.next().unwrap_or_default();
+        let mut child = Command::new(arm.folder.as_deref().unwrap_or(Path::new("")).join(program));
+        child.args(words).stdin(Stdio::null()).stdout(Stdio::null());
+        child.envs(arm.variables.iter().map(|(name, value)| (name, value)));
         // A process group of its own keeps signals of the terminal apart.
         child.process_group(0);
         let start = Instant::now();
-        let child = child.spawn().unwrap_or_else(|error| panic!("{script}: {error}"));
+        let child = child.spawn().unwrap_or_else(|error| panic!("{command}: {error}"));
         let mut status = 0;
         // SAFETY: plain numbers; all zero is a value.
         let mut usage: libc::rusage = unsafe { core::mem::zeroed() };
@@ -72,7 +100,7 @@ mod run {
         let who = unsafe { libc::wait4(child.id() as i32, &mut status, 0, &mut usage) };
         let wall = start.elapsed().as_secs_f64();
         assert!(who == child.id() as i32, "the child was waited for");
-        assert!(status == 0, "{script} under {library} ended with {status}");
+        assert!(status == 0, "{command} with {} ended with {status}", arm.name);
         let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
         Run {
             wall,
@@ -83,77 +111,103 @@ mod run {
     }
 
     impl Run {
-        pub(crate) fn write(
-            &self,
-            to: &mut impl Write,
-            round: usize,
-            program: &str,
-            library: &str,
-        ) {
+        pub(crate) fn line(&self, round: usize, program: &str, arm: &str) -> String {
             let Self { wall, cpu, peak_kib, faults } = self;
-            writeln!(
-                to,
-                "{{\"program\":\"{program}\",\"library\":\"{library}\",\"round\":{round},\
+            format!(
+                "{{\"program\":\"{program}\",\"arm\":\"{arm}\",\"round\":{round},\
                  \"wall_s\":{wall:.6},\"cpu_s\":{cpu:.6},\"peak_kib\":{peak_kib},\
-                 \"faults\":{faults}}}",
+                 \"faults\":{faults}}}\n",
             )
-            .expect("room for the runs");
         }
     }
 }
 
 #[cfg(target_os = "linux")]
 mod report {
-    use super::run::Run;
+    /// What is told of a run: its field, its name, and how many make one of the name's units.
+    const MEASURES: [(&str, &str, f64); 4] = [
+        ("wall_s", "wall time, s", 1.0),
+        ("cpu_s", "processor time, s", 1.0),
+        ("peak_kib", "peak resident, MiB", 1024.0),
+        ("faults", "page faults, thousands", 1000.0),
+    ];
 
-    /// What is told of a run.
-    const MEASURES: [&str; 3] = ["wall time, s", "processor time, s", "peak resident, MiB"];
+    /// All runs: names of programs and arms, and by measure, program and arm what each run took.
+    #[derive(Default)]
+    pub(crate) struct Table<'a> {
+        programs: Vec<&'a str>,
+        arms: Vec<&'a str>,
+        runs: [Vec<Vec<Vec<f64>>>; 4],
+    }
 
-    /// All runs: by measure, program, library and round.
-    pub(crate) struct Table([Vec<Vec<Vec<f64>>>; 3]);
+    /// A field of one of our own lines.
+    fn field<'a>(line: &'a str, name: &str) -> &'a str {
+        let (_, rest) = line.split_once(&format!("\"{name}\":")).expect("a line of this program's");
+        rest.split([',', '}']).next().unwrap_or_default().trim_matches('"')
+    }
 
-    impl Table {
-        pub(crate) fn new(libraries: usize, programs: usize) -> Self {
-            Self(std::array::from_fn(|_| vec![vec![Vec::new(); libraries]; programs]))
-        }
+    /// The place of `name`, which is new or not.
+    fn place<'a>(names: &mut Vec<&'a str>, name: &'a str) -> usize {
+        names.iter().position(|there| *there == name).unwrap_or_else(|| {
+            names.push(name);
+            names.len() - 1
+        })
+    }
 
-        pub(crate) fn enter(&mut self, program: usize, library: usize, run: &Run) {
-            let figures = [run.wall, run.cpu, run.peak_kib / 1024.0];
-            for (measure, figure) in self.0.iter_mut().zip(figures) {
-                measure[program][library].push(figure);
+    impl<'a> Table<'a> {
+        pub(crate) fn read(lines: &'a str) -> Self {
+            let mut table = Self::default();
+            for line in lines.lines() {
+                let program = place(&mut table.programs, field(line, "program"));
+                let arm = place(&mut table.arms, field(line, "arm"));
+                for (measure, (name, _, of)) in table.runs.iter_mut().zip(MEASURES) {
+                    measure.resize(table.programs.len(), Vec::new());
+                    let arms = &mut measure[program];
+                    arms.resize(arms.len().max(arm + 1), Vec::new());
+                    arms[arm].push(field(line, name).parse::<f64>().expect("a number") / of);
+                }
             }
-        }
-
-        pub(crate) fn print(&self, libraries: &[String], programs: &[&str]) {
-            let short = |library: &String| match library.rsplit('/').next() {
-                Some("-") | None => "glibc".to_owned(),
-                Some(file) if library.contains('=') => format!("{file}, set"),
-                Some(file) => file.split(".so").next().unwrap_or(file).to_owned(),
+            // A program that an arm has no runs of is left away from all tables.
+            let whole = |arms: &Vec<Vec<f64>>| {
+                arms.len() == table.arms.len()
+                    && arms.iter().all(|runs| runs.len() == arms[0].len())
             };
-            for (measure, runs) in MEASURES.iter().zip(&self.0) {
-                println!("\n{measure}: medians");
-                print!("{:12}", "");
-                libraries.iter().for_each(|library| print!("{:>26}", short(library)));
-                println!();
-                for (name, program) in programs.iter().zip(runs) {
-                    print!("{name:12}");
-                    program.iter().for_each(|runs| print!("{:26.4}", median(runs.clone())));
-                    println!();
-                }
-                print!("{:12}", "to glibc");
-                for library in 0..libraries.len() {
-                    let (low, mean, high) = ratio(runs, library, 0);
-                    print!("{:>26}", format!("{mean:.3} [{low:.3}, {high:.3}]"));
-                }
-                println!("   geometric mean [95 %]");
-                print!("{:12}", "to strata");
-                for library in 0..libraries.len() {
-                    let strata = libraries.iter().position(|l| l.contains("libstrata"));
-                    let (low, mean, high) = ratio(runs, strata.unwrap_or(0), library);
-                    print!("{:>26}", format!("{mean:.3} [{low:.3}, {high:.3}]"));
-                }
-                println!("   libstrata over each");
+            let kept: Vec<bool> = table.runs[0].iter().map(whole).collect();
+            let mut keep = kept.iter();
+            table.programs.retain(|_| keep.next() == Some(&true));
+            for measure in &mut table.runs {
+                let mut keep = kept.iter();
+                measure.retain(|_| keep.next() == Some(&true));
             }
+            table
+        }
+
+        pub(crate) fn print(&self) {
+            for ((_, title, _), measure) in MEASURES.iter().zip(&self.runs) {
+                self.head(&format!("{title}: medians"));
+                for (name, arms) in self.programs.iter().zip(measure) {
+                    self.row(name, arms.iter().map(|runs| format!("{:.4}", median(runs.clone()))));
+                }
+                self.head(&format!("{title}: {} over each", self.arms[0]));
+                for (name, arms) in self.programs.iter().zip(measure) {
+                    self.row(
+                        name,
+                        (0..arms.len()).map(|arm| mean(std::slice::from_ref(arms), arm)),
+                    );
+                }
+                self.row("all", (0..self.arms.len()).map(|arm| mean(measure, arm)));
+            }
+        }
+
+        fn head(&self, title: &str) {
+            println!("\n{title}");
+            self.row("", self.arms.iter().map(|arm| (*arm).to_owned()));
+        }
+
+        fn row(&self, name: &str, cells: impl Iterator<Item = String>) {
+            print!("{name:14}");
+            cells.for_each(|cell| print!("{cell:>26}"));
+            println!();
         }
     }
 
@@ -167,31 +221,37 @@ mod report {
         }
     }
 
-    /// The geometric mean over programs of the medians' ratio of one library to another, between the
-    /// ends of its interval: of means over rounds drawn again.
-    fn ratio(runs: &[Vec<Vec<f64>>], library: usize, to: usize) -> (f64, f64, f64) {
-        let rounds = runs[0][0].len();
-        let mean = |rows: &[usize]| {
-            let logs = runs.iter().map(|program| {
-                let of = |library: usize| {
-                    median(rows.iter().map(|&row| program[library][row]).collect())
-                };
-                (of(library) / of(to)).ln()
-            });
-            (logs.sum::<f64>() / runs.len() as f64).exp()
-        };
+    /// The geometric mean over programs of the median ratio of the first arm to `arm` in the same
+    /// round, between the ends of its interval of 95 %: of means over rounds drawn again.
+    fn mean(programs: &[Vec<Vec<f64>>], arm: usize) -> String {
+        let ratios: Vec<Vec<f64>> = programs
+            .iter()
+            .map(|arms| arms[0].iter().zip(&arms[arm]).map(|(first, each)| first / each).collect())
+            .collect();
         let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
-        let mut draw = || {
+        let mut draw = |below: usize| {
             // xorshift64: any order will do, the same each time.
             seed ^= seed << 13;
             seed ^= seed >> 7;
             seed ^= seed << 17;
-            (seed >> 33) as usize % rounds
+            (seed >> 33) as usize % below
         };
-        let mut drawn: Vec<f64> =
-            (0..1000).map(|_| mean(&(0..rounds).map(|_| draw()).collect::<Vec<_>>())).collect();
+        let mut drawn: Vec<f64> = (0..1000)
+            .map(|_| {
+                let again =
+                    |rounds: &Vec<f64>| rounds.iter().map(|_| rounds[draw(rounds.len())]).collect();
+                geometric(ratios.iter().map(again))
+            })
+            .collect();
         drawn.sort_by(f64::total_cmp);
-        (drawn[25], mean(&(0..rounds).collect::<Vec<_>>()), drawn[974])
+        let mean = geometric(ratios.into_iter());
+        format!("{mean:.3} [{:.3}, {:.3}]", drawn[25], drawn[974])
+    }
+
+    /// The geometric mean of the medians.
+    fn geometric(programs: impl ExactSizeIterator<Item = Vec<f64>>) -> f64 {
+        let of = programs.len() as f64;
+        (programs.map(|ratios| median(ratios).ln()).sum::<f64>() / of).exp()
     }
 }
 

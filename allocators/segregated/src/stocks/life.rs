@@ -177,8 +177,8 @@ fn take_left(registry: &mut Registry) -> Option<NonNull<Thread>> {
 }
 
 /// Flushes what no thread has: blocks on their way between two, and stocks of threads that ended,
-/// until `bytes` of blocks went.
-pub(crate) fn flush_left(bytes: usize) {
+/// until `bytes` of blocks went. Answers how many did not.
+pub(crate) fn flush_left(bytes: usize) -> usize {
     let mut bytes = bytes.saturating_sub(passed::flush(bytes));
     while bytes != 0
         && let Some(at) = REGISTRY.with(take_left)
@@ -188,6 +188,7 @@ pub(crate) fn flush_left(bytes: usize) {
         // SAFETY: 1. just taken out.
         unsafe { drop_left(at) };
     }
+    bytes
 }
 
 /// Gives stocks back, with their blocks.

@@ -1,7 +1,8 @@
 //! What the stocks of all threads hold, and when they give it back for the heap's peak.
 //!
 //! Blocks in stocks pin pages. Where the heap comes near its high mark and takes new memory, they are
-//! flushed, some at a time, so that the peak is that of what the program has.
+//! flushed, some at a time, so that the peak is that of what the program has: those of the thread that
+//! takes it, then those that ended threads left, and then other threads' when they come by.
 
 use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicUsize;
@@ -23,6 +24,8 @@ pub(super) struct All {
     /// The high mark when it last rose between two trims, and the new memory before trims since.
     rose: AtomicUsize,
     in_vain: AtomicUsize,
+    /// Bytes that a thread would have trimmed and did not have: other threads' turn.
+    owed: AtomicUsize,
 }
 
 impl All {
@@ -32,6 +35,7 @@ impl All {
             step: AtomicUsize::new(0),
             rose: AtomicUsize::new(0),
             in_vain: AtomicUsize::new(0),
+            owed: AtomicUsize::new(0),
         }
     }
 
@@ -49,6 +53,21 @@ impl All {
     pub(super) fn count(&self, before: usize, after: usize) {
         // Adding a difference that wrapped is subtracting.
         self.bytes.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+    }
+
+    /// Leaves `bytes` for other threads to trim, unless they are few: the newest wish alone, for a peak
+    /// that rose since is what matters.
+    pub(super) fn owe(&self, bytes: usize) {
+        let owed = if bytes < LEAST_STEP { 0 } else { bytes };
+        self.owed.store(owed, Ordering::Relaxed);
+    }
+
+    /// What other threads are to trim, for the one that asks first.
+    pub(super) fn take_owed(&self) -> usize {
+        match self.owed.load(Ordering::Relaxed) {
+            0 => 0,
+            _ => self.owed.swap(0, Ordering::Relaxed),
+        }
     }
 
     /// Whether a thread that took `new` bytes of new memory near the high mark `high` since its last
@@ -76,6 +95,22 @@ mod tests {
     use super::*;
 
     const MIB: usize = 1 << 20;
+
+    #[test]
+    fn what_is_owed_goes_to_one_thread_and_comes_to_an_end() {
+        let all = All::new();
+        all.owe(MIB);
+        let mut owed = all.take_owed();
+        assert_eq!((owed, all.take_owed()), (MIB, 0));
+        // Threads that have nothing to trim leave half, each.
+        let mut turns = 0;
+        while owed != 0 {
+            all.owe(owed / 2);
+            owed = all.take_owed();
+            turns += 1;
+        }
+        assert!(turns < 10);
+    }
 
     #[test]
     fn trims_come_with_a_growing_peak_and_cease_below_a_steady_one() {

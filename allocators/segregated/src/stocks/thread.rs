@@ -4,7 +4,7 @@ use core::ptr::{self, NonNull};
 
 use strata_core::sync::Ordering;
 
-use super::life::flush_left;
+use super::life::{are_several, flush_left};
 use super::peak::ALL;
 use super::{Stocks, adapt, passed};
 use crate::class::{self, CLASSES};
@@ -147,6 +147,7 @@ impl Thread {
         self.visits = self.visits.wrapping_add(1);
         if self.visits.is_multiple_of(adapt::SWEEP) {
             self.sweep();
+            self.trim_owed(class);
         }
         if self.visits.is_multiple_of(adapt::LOOK) {
             HEAP.look();
@@ -282,20 +283,40 @@ impl Thread {
         }
         self.grown += grown.bytes;
         if HEAP.resident.is_near() && ALL.wants_trim(self.grown, HEAP.resident.high()) {
-            let mut rest = adapt::TRIMMED * core::mem::take(&mut self.grown);
-            for _ in 0..CLASSES {
-                self.trim_hand = (self.trim_hand + 1) % CLASSES as u16;
-                let next = usize::from(self.trim_hand);
-                if next != class {
-                    rest = rest.saturating_sub(self.trim_class(next, Trim::NearPeak));
-                }
-                if rest == 0 {
-                    return;
-                }
+            let wanted = adapt::TRIMMED * core::mem::take(&mut self.grown);
+            let rest = self.trim_some(class, wanted);
+            if rest != 0 {
+                let rest = flush_left(rest);
+                // A thread that only frees takes no new memory, and would keep what it has.
+                ALL.owe(if are_several() { rest } else { 0 });
             }
-            self.stocks().slot.give();
-            flush_left(rest);
         }
+    }
+
+    /// Trims what another thread owes to the heap's peak, and leaves half of what this one does not have
+    /// for the next one: so it ends, whatever threads have.
+    fn trim_owed(&mut self, class: usize) {
+        let owed = ALL.take_owed();
+        if owed != 0 {
+            ALL.owe(self.trim_some(class, owed) / 2);
+        }
+    }
+
+    /// Trims stocks other than that of `class` until `bytes` went. Answers how many did not.
+    fn trim_some(&mut self, class: usize, bytes: usize) -> usize {
+        let mut rest = bytes;
+        for _ in 0..CLASSES {
+            self.trim_hand = (self.trim_hand + 1) % CLASSES as u16;
+            let next = usize::from(self.trim_hand);
+            if next != class {
+                rest = rest.saturating_sub(self.trim_class(next, Trim::NearPeak));
+            }
+            if rest == 0 {
+                return 0;
+            }
+        }
+        self.stocks().slot.give();
+        rest
     }
 
     /// Trims all stocks, and those that ended threads left.
