@@ -11,6 +11,7 @@
 //!   frames, [`regions`], allocators of blocks over a given region, and [`pools`] of equal blocks.
 //! - [`run`]: the parent: which children, in which order, and what they say.
 //! - [`check`]: the judge of a checked replay.
+//! - [`mem`]: what the system knows of any process's memory.
 //! - [`results`]: rows with a versioned schema; [`report`]: the page made from them.
 //! - [`heap`]: the harness's own heap, kept out of every figure; [`error`]: failures and exit codes.
 
@@ -24,6 +25,7 @@ pub mod heap;
 mod interleaved;
 mod kernel;
 mod main_macro;
+pub mod mem;
 mod memory;
 pub mod pools;
 pub mod record;

@@ -4,6 +4,7 @@ mod compare;
 mod files;
 mod footprint;
 mod frames;
+mod mem;
 mod pools;
 mod regions;
 mod replay;
@@ -45,6 +46,8 @@ enum Command {
     Regions(regions::Args),
     /// Measure pools of equal blocks: pairs, threads, and what is kept when nothing is in use.
     Pools(pools::Args),
+    /// Tell where a process's memory is, or the machine's: one screen, again and again, JSON, a picture.
+    Mem(mem::Args),
     /// Replay one workload on one subject.
     Replay(replay::Args),
     /// Draw the heap of one subject at one place of a workload, as SVG.
@@ -114,6 +117,7 @@ pub fn command_with(linked: &Linked) -> ExitCode {
         Command::Frames(args) => frames::main(&args, &linked.frames),
         Command::Pools(args) => pools::main(&args, &linked.pools),
         Command::Regions(args) => regions::main(&args, &linked.regions),
+        Command::Mem(args) => mem::main(&args),
         Command::Convert(args) => files::convert_main(&args),
         Command::Replay(args) => replay::main(&args),
         Command::Map(args) => replay::map_main(&args),
