@@ -43,6 +43,13 @@ pub enum Touch {
     All = 3,
 }
 
+impl Touch {
+    /// By its number.
+    pub(crate) fn of(number: u32) -> Option<Self> {
+        [Self::None, Self::First, Self::Pages, Self::All].into_iter().nth(number as usize)
+    }
+}
+
 /// The fixed part of the table. Zero bytes are a valid value of it.
 #[derive(Debug)]
 #[repr(C)]

@@ -4,6 +4,7 @@ mod compare;
 mod files;
 mod footprint;
 mod frames;
+mod gate;
 mod mem;
 mod pools;
 mod regions;
@@ -54,6 +55,8 @@ enum Command {
     Map(replay::MapArgs),
     /// Compare two strata-bench executables in one run, or two stored results.
     Compare(compare::Args),
+    /// Hold memory and instructions to limits against a stored baseline.
+    Gate(gate::Args),
     /// Write a trace again: packed or plain, from any format that is read.
     Convert(files::ConvertArgs),
     /// Tell everything about a trace.
@@ -117,6 +120,7 @@ pub fn command_with(linked: &Linked) -> ExitCode {
         Command::Frames(args) => frames::main(&args, &linked.frames),
         Command::Pools(args) => pools::main(&args, &linked.pools),
         Command::Regions(args) => regions::main(&args, &linked.regions),
+        Command::Gate(args) => gate::main(&args),
         Command::Mem(args) => mem::main(&args),
         Command::Convert(args) => files::convert_main(&args),
         Command::Replay(args) => replay::main(&args),

@@ -5,6 +5,7 @@ mod beside;
 mod callgrind;
 mod check;
 mod compare;
+pub mod gate;
 mod grid;
 mod memory;
 mod others;
