@@ -2,7 +2,8 @@
 //!
 //! # The modules
 //!
-//! - [`trace`]: what a program did, as a file and as a stream of events; [`record`]: making one.
+//! - [`trace`]: what a program did, as a file and as a stream of events; [`record`]: making one;
+//!   [`import`]: making one of what another tool wrote.
 //! - [`mod@subject`]: the allocators under measurement.
 //! - [`script`]: a trace made ready for replay; [`child`]: the process that replays it.
 //! - kernel: workloads written in Rust, for times that a replay's overhead would hide.
@@ -22,6 +23,7 @@ pub mod error;
 mod footprint;
 pub mod frames;
 pub mod heap;
+pub mod import;
 mod interleaved;
 mod kernel;
 mod main_macro;

@@ -5,6 +5,7 @@ mod files;
 mod footprint;
 mod frames;
 mod gate;
+mod import;
 mod mem;
 mod pools;
 mod regions;
@@ -59,6 +60,8 @@ enum Command {
     Gate(gate::Args),
     /// Write a trace again: packed or plain, from any format that is read.
     Convert(files::ConvertArgs),
+    /// Make a trace of what another tool wrote: malloc lab, valgrind, mtrace, heaptrack.
+    Import(import::Args),
     /// Tell everything about a trace.
     Info(files::InfoArgs),
     /// Make report.html again from stored results.
@@ -121,6 +124,7 @@ pub fn command_with(linked: &Linked) -> ExitCode {
         Command::Pools(args) => pools::main(&args, &linked.pools),
         Command::Regions(args) => regions::main(&args, &linked.regions),
         Command::Gate(args) => gate::main(&args),
+        Command::Import(args) => import::main(&args),
         Command::Mem(args) => mem::main(&args),
         Command::Convert(args) => files::convert_main(&args),
         Command::Replay(args) => replay::main(&args),
