@@ -13,13 +13,15 @@
 //! - [`run`]: the parent: which children, in which order, and what they say.
 //! - [`check`]: the judge of a checked replay.
 //! - [`mem`]: what the system knows of any process's memory.
-//! - [`results`]: rows with a versioned schema; [`report`]: the page made from them.
+//! - [`results`]: rows with a versioned schema; [`report`]: the page made from them;
+//!   [`explain()`]: a row in words.
 //! - [`heap`]: the harness's own heap, kept out of every figure; [`error`]: failures and exit codes.
 
 pub mod check;
 pub mod child;
 mod cli;
 pub mod error;
+mod explain;
 mod footprint;
 pub mod frames;
 pub mod heap;
@@ -42,4 +44,5 @@ pub mod subject;
 pub mod trace;
 
 pub use cli::{Linked, command, command_with};
+pub use explain::explain;
 pub use record::Recorder;

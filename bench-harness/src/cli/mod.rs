@@ -1,6 +1,7 @@
 //! The command line: words in, exit codes out.
 
 mod compare;
+mod explain;
 mod files;
 mod footprint;
 mod frames;
@@ -54,6 +55,8 @@ enum Command {
     Replay(replay::Args),
     /// Draw the heap of one subject at one place of a workload, as SVG.
     Map(replay::MapArgs),
+    /// Tell in words where the memory is, which blocks the holes lie beside, and what the floor is.
+    Explain(explain::Args),
     /// Compare two strata-bench executables in one run, or two stored results.
     Compare(compare::Args),
     /// Hold memory and instructions to limits against a stored baseline.
@@ -123,6 +126,7 @@ pub fn command_with(linked: &Linked) -> ExitCode {
         Command::Frames(args) => frames::main(&args, &linked.frames),
         Command::Pools(args) => pools::main(&args, &linked.pools),
         Command::Regions(args) => regions::main(&args, &linked.regions),
+        Command::Explain(args) => explain::main(&args),
         Command::Gate(args) => gate::main(&args),
         Command::Import(args) => import::main(&args),
         Command::Mem(args) => mem::main(&args),

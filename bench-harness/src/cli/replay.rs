@@ -41,7 +41,7 @@ pub(super) struct Args {
 
 /// How to replay, as a word.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum ThreadsWord {
+pub(super) enum ThreadsWord {
     Serial,
     Recorded,
 }

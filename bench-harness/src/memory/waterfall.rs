@@ -152,7 +152,7 @@ fn live_blocks(table: &Table, strides: &Strides, exact: bool) -> Vec<Block> {
 
 /// Calls back with each resident page of `start..end` and how many of its bytes are in it.
 #[inline]
-fn for_pages(pages: &Pages, start: u64, end: u64, mut each: impl FnMut(usize, u64)) {
+pub(super) fn for_pages(pages: &Pages, start: u64, end: u64, mut each: impl FnMut(usize, u64)) {
     let mut at = start;
     while at < end {
         let next = ((at | (PAGE - 1)) + 1).min(end);

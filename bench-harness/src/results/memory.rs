@@ -71,6 +71,21 @@ pub struct Checkpoint {
     pub own: OwnFigures,
 }
 
+/// What blocks of one band of sizes pin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassShare {
+    /// The largest size of the band, a power of two; the smallest is above half of it.
+    pub upto: u64,
+    /// Live blocks.
+    pub blocks: u64,
+    /// Bytes that they were asked for.
+    pub live: u64,
+    /// Resident pages that hold more bytes of this band than of any other.
+    pub pages: u64,
+    /// Bytes of those pages that belong to no live block.
+    pub holes: u64,
+}
+
 /// What stays resident after every block is freed, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Residue {
@@ -127,6 +142,9 @@ pub struct MemoryRow {
     pub internal_exact: bool,
     /// Gaps at the peak.
     pub gaps: Option<Gaps>,
+    /// Which sizes pin what at the peak, the smallest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<ClassShare>,
     /// 1 − largest free / total free, exact, for subjects that show their free ranges.
     pub external_exact: Option<f64>,
     /// After draining.

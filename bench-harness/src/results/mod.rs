@@ -12,7 +12,7 @@ pub mod statistics;
 pub mod table;
 pub(crate) mod words;
 
-pub use memory::{Checkpoint, Gaps, HeapMap, HeapTile, MemoryRow, Residue, Waterfall};
+pub use memory::{Checkpoint, ClassShare, Gaps, HeapMap, HeapTile, MemoryRow, Residue, Waterfall};
 
 use crate::check::Violation;
 use crate::subject::Description;

@@ -9,7 +9,7 @@ use crate::child::control::Pass;
 use crate::error::Context;
 use crate::memory::scan::Scanner;
 use crate::memory::strides::Strides;
-use crate::memory::{Baseline, Reading, gaps, heap_map, read};
+use crate::memory::{Baseline, Reading, classes, gaps, heap_map, read};
 use crate::results::{Checkpoint, MemoryRow, Residue, Threads, Waterfall};
 use crate::script::Script;
 use std::sync::atomic::Ordering::Relaxed;
@@ -107,6 +107,7 @@ pub(crate) fn measure(
         ratios(&mut row);
     } else {
         (row.internal, row.gaps, row.internal_exact) = (None, None, false);
+        row.classes.clear();
     }
     Ok((row, Floor { stops }))
 }
@@ -152,6 +153,7 @@ fn at_peak(
     child: &Running,
 ) -> std::io::Result<()> {
     row.gaps = Some(gaps(&reading.blocks, &scanner.mappings()?));
+    row.classes = classes(reading);
     let control = child.table.control();
     if control.has_free_ranges.load(Relaxed) == 1 {
         let (total, largest) =

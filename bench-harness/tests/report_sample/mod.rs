@@ -379,6 +379,7 @@ fn memory(
                 })
                 .collect(),
         }),
+        classes: Vec::new(),
         external_exact: (subject == "talc").then_some(0.31),
         residue: Some(Residue {
             at_once: residue(shape[4] * 1.5),
