@@ -8,6 +8,7 @@ mod frames;
 mod gate;
 mod import;
 mod mem;
+mod minimise;
 mod pools;
 mod regions;
 mod replay;
@@ -61,6 +62,8 @@ enum Command {
     Compare(compare::Args),
     /// Hold memory and instructions to limits against a stored baseline.
     Gate(gate::Args),
+    /// Find the smallest part of a trace that still fails, or still fragments.
+    Minimise(minimise::Args),
     /// Write a trace again: packed or plain, from any format that is read.
     Convert(files::ConvertArgs),
     /// Make a trace of what another tool wrote: malloc lab, valgrind, mtrace, heaptrack.
@@ -130,6 +133,7 @@ pub fn command_with(linked: &Linked) -> ExitCode {
         Command::Gate(args) => gate::main(&args),
         Command::Import(args) => import::main(&args),
         Command::Mem(args) => mem::main(&args),
+        Command::Minimise(args) => minimise::main(&args),
         Command::Convert(args) => files::convert_main(&args),
         Command::Replay(args) => replay::main(&args),
         Command::Map(args) => replay::map_main(&args),

@@ -8,6 +8,7 @@ mod compare;
 pub mod gate;
 mod grid;
 mod memory;
+pub mod minimise;
 mod others;
 mod plan;
 mod process;

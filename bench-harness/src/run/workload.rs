@@ -7,6 +7,7 @@ use crate::script::synthetic::Load;
 use crate::script::{Builder, CheckpointPlan, Options, Script};
 use crate::trace::{Event, Reader, Shipped, shipped};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Where a workload's events come from.
 #[derive(Clone, Debug)]
@@ -14,6 +15,8 @@ pub(crate) enum Source {
     Shipped(Shipped),
     File(PathBuf),
     Synthetic(Load),
+    /// Made of another one in memory.
+    Events(Arc<[Event]>),
     /// Not replayed: a kernel, and what its rounds are multiplied with.
     Kernel(&'static Kernel, f64),
 }
@@ -144,6 +147,7 @@ impl Workload {
             }
             Source::File(path) => path.display().to_string(),
             Source::Synthetic(load) => load.explain().into(),
+            Source::Events(events) => format!("{} events", events.len()),
             Source::Kernel(kernel, _) => kernel.explain.into(),
         }
     }
@@ -218,7 +222,7 @@ impl Workload {
         let known = match &self.source {
             Source::Shipped(trace) => trace.open()?.totals().map(|t| (t.events, t.peak_record)),
             // What a file's header says is not true of one that was cut off.
-            Source::File(_) | Source::Synthetic(_) | Source::Kernel(..) => None,
+            Source::File(_) | Source::Synthetic(_) | Source::Events(_) | Source::Kernel(..) => None,
         };
         if let Some(known) = known
             && known.0 > 0
@@ -256,6 +260,10 @@ impl Workload {
             Source::File(path) => Reader::open(path)?,
             Source::Synthetic(load) => {
                 load.events().iter().try_for_each(call)?;
+                return Ok(None);
+            }
+            Source::Events(events) => {
+                events.iter().try_for_each(call)?;
                 return Ok(None);
             }
             Source::Kernel(..) => return Err(self.not_replayed()),

@@ -10,5 +10,6 @@ mod table;
 
 pub use baseline::{Baseline, Figure, Measured, Metric};
 pub use judge::{Limits, Verdict, judge};
+pub(crate) use measure::NoIdle;
 pub use measure::{GateOptions, against, record};
 pub(crate) use table::{markdown, text};
