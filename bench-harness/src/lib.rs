@@ -15,6 +15,7 @@
 //! - [`mem`]: what the system knows of any process's memory.
 //! - [`results`]: rows with a versioned schema; [`report`]: the page made from them;
 //!   [`explain()`]: a row in words.
+//! - [`assert_frag!`]: one number for the tests of an allocator's own crate.
 //! - [`heap`]: the harness's own heap, kept out of every figure; [`error`]: failures and exit codes.
 
 pub mod check;
@@ -23,6 +24,7 @@ mod cli;
 pub mod error;
 mod explain;
 mod footprint;
+mod frag;
 pub mod frames;
 pub mod heap;
 pub mod import;
@@ -45,4 +47,5 @@ pub mod trace;
 
 pub use cli::{Linked, command, command_with};
 pub use explain::explain;
+pub use frag::{Fragmentation, fragmentation};
 pub use record::Recorder;

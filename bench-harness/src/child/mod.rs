@@ -14,7 +14,7 @@ mod serial;
 mod stop;
 mod stride;
 mod threads;
-mod touch;
+pub(crate) mod touch;
 
 pub use control::Touch;
 

@@ -36,3 +36,4 @@ pub(crate) use process::signal_name;
 pub(crate) use progress::Progress;
 pub(crate) use provenance::header;
 pub(crate) use single::steady_addresses;
+pub(crate) use workload::Workload;
