@@ -2,7 +2,7 @@
 
 use super::show;
 use crate::error::Result;
-use crate::results::jsonl;
+use crate::results::{export, jsonl};
 use crate::run::{subjects, workload_names};
 use crate::trace::{Reader, convert, info, shipped};
 use std::path::PathBuf;
@@ -57,14 +57,18 @@ pub(super) fn convert_main(args: &ConvertArgs) -> Result<ExitCode> {
 pub(super) struct ReportArgs {
     /// Stored results.
     results: PathBuf,
-    /// The HTML file.
+    /// The page; CSV or Markdown where the name ends in .csv or .md.
     #[arg(long, short, default_value = "report.html")]
     out: PathBuf,
 }
 
 pub(super) fn report_main(args: &ReportArgs) -> Result<ExitCode> {
     let (header, rows) = jsonl::read(&args.results)?;
-    let page = crate::report::html(&header, &rows);
+    let page = match args.out.extension().and_then(std::ffi::OsStr::to_str) {
+        Some("csv") => export::csv(&rows),
+        Some("md") => export::markdown(&header, &rows),
+        _ => crate::report::html(&header, &rows),
+    };
     jsonl::write_whole(&args.out, |to| to.write_all(page.as_bytes()))?;
     show(&format!("wrote {}\n", args.out.display()))?;
     Ok(ExitCode::SUCCESS)

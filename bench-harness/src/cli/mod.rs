@@ -70,7 +70,7 @@ enum Command {
     Import(import::Args),
     /// Tell everything about a trace.
     Info(files::InfoArgs),
-    /// Make report.html again from stored results.
+    /// Make report.html again from stored results, or CSV or Markdown of them.
     Report(files::ReportArgs),
     /// List the subjects: those linked here and the peers beside this executable.
     Subjects,

@@ -171,7 +171,7 @@ pub(super) struct MapArgs {
     /// What is written into new blocks.
     #[arg(long, default_value = "pages")]
     touch: TouchWord,
-    /// The SVG file; NAME-SUBJECT-PLACE.svg if not said.
+    /// The SVG file, or PNG where the name ends so; NAME-SUBJECT-PLACE.svg if not said.
     #[arg(long, short)]
     out: Option<PathBuf>,
 }
@@ -195,8 +195,12 @@ pub(super) fn map_main(args: &MapArgs) -> Result<ExitCode> {
     let title = format!("{} on {}", row.subject.name, row.workload.name);
     let under = format!("after record {} ({place})", checkpoint.record);
     let page = row.memory.as_ref().map_or(4096, |memory| memory.page_bytes);
-    let svg = crate::report::heapmap::heap_map_svg(&title, &under, &map, &checkpoint, page);
-    jsonl::write_whole(&out, |to| to.write_all(svg.as_bytes()))?;
+    use crate::report::heapmap::{heap_map_png, heap_map_svg};
+    let picture = match out.extension().is_some_and(|ext| ext == "png") {
+        true => heap_map_png(&map),
+        false => heap_map_svg(&title, &under, &map, &checkpoint, page).into_bytes(),
+    };
+    jsonl::write_whole(&out, |to| to.write_all(&picture))?;
     show(&format!("wrote {}\n", out.display()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -219,6 +219,29 @@ fn legend(y: f64, page_bytes: u64) -> Markup {
     }
 }
 
+/// The cells alone as PNG, four by four dots a page and a line around each tile of 2 MiB, eight
+/// tiles across; what is not resident is transparent.
+pub fn heap_map_png(map: &HeapMap) -> Vec<u8> {
+    const DOTS: usize = 4;
+    const LINE: usize = 4;
+    const COLUMNS: usize = 8;
+    let columns = map.tiles.len().clamp(1, COLUMNS);
+    let rows = map.tiles.len().div_ceil(columns).max(1);
+    let (wide, high) = (ACROSS * DOTS + LINE, DOWN * DOTS + LINE);
+    let (width, height) = (columns * wide + LINE, rows * high + LINE);
+    let mut pixels = vec![0_u8; width * height];
+    for (index, tile) in map.tiles.iter().enumerate() {
+        let (left, top) = (index % columns * wide + LINE, index / columns * high + LINE);
+        for y in 0..DOWN * DOTS {
+            for x in 0..ACROSS * DOTS {
+                let page = y / DOTS * ACROSS + x / DOTS;
+                pixels[(top + y) * width + left + x] = digit(tile, page) as u8;
+            }
+        }
+    }
+    png::file(width, &pixels, &PALETTE)
+}
+
 /// The same picture, small, for the report: an image with the tiles outlined over it.
 pub(super) fn embedded(map: &HeapMap) -> Markup {
     const COLUMNS: usize = 8;

@@ -1,11 +1,11 @@
-//! A picture with a palette, as a `data:` address: the densest form that a heap map of tens of
-//! thousands of cells has in a self-contained page.
+//! A picture with a palette, as a file or a `data:` address: the densest form that a heap map of tens
+//! of thousands of cells has in a self-contained page.
 
 use crc32fast::Hasher;
 use miniz_oxide::deflate::compress_to_vec_zlib;
 
 /// Encodes `pixels` (palette indices below 16, row by row). Index 0 is transparent.
-pub(super) fn data_address(width: usize, pixels: &[u8], palette: &[[u8; 3]]) -> String {
+pub(super) fn file(width: usize, pixels: &[u8], palette: &[[u8; 3]]) -> Vec<u8> {
     debug_assert!(width > 0 && pixels.len().is_multiple_of(width) && palette.len() <= 16);
     let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
     let height = pixels.len() / width;
@@ -24,7 +24,12 @@ pub(super) fn data_address(width: usize, pixels: &[u8], palette: &[[u8; 3]]) -> 
     }
     chunk(&mut png, *b"IDAT", &compress_to_vec_zlib(&packed, 6));
     chunk(&mut png, *b"IEND", &[]);
-    format!("data:image/png;base64,{}", base64(&png))
+    png
+}
+
+/// The same as an address that needs no file.
+pub(super) fn data_address(width: usize, pixels: &[u8], palette: &[[u8; 3]]) -> String {
+    format!("data:image/png;base64,{}", base64(&file(width, pixels, palette)))
 }
 
 fn chunk(png: &mut Vec<u8>, name: [u8; 4], body: &[u8]) {

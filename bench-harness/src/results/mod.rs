@@ -2,6 +2,7 @@
 //!
 //! A figure without meaning is `None` (printed "n/a"), never zero. Sizes are bytes.
 
+pub mod export;
 pub mod families;
 pub(crate) mod figures;
 pub(crate) mod grid;
