@@ -5,14 +5,22 @@ use std::io;
 
 /// Private dirty bytes of this process.
 pub(crate) fn private_dirty() -> io::Result<u64> {
-    let mut text = [0_u8; 2048];
-    let length = read(c"/proc/self/smaps_rollup", &mut text)?;
-    of_rollup(&text[..length])
-        .ok_or_else(|| io::Error::other("/proc/self/smaps_rollup has no Private_Dirty"))
+    rollup(b"Private_Dirty:")
 }
 
-fn of_rollup(text: &[u8]) -> Option<u64> {
-    let name = b"Private_Dirty:";
+/// Resident anonymous bytes of this process, shared with others or not.
+pub(crate) fn anonymous() -> io::Result<u64> {
+    rollup(b"Anonymous:")
+}
+
+fn rollup(name: &[u8]) -> io::Result<u64> {
+    let mut text = [0_u8; 2048];
+    let length = read(c"/proc/self/smaps_rollup", &mut text)?;
+    of_rollup(&text[..length], name)
+        .ok_or_else(|| io::Error::other("/proc/self/smaps_rollup lacks a sum"))
+}
+
+fn of_rollup(text: &[u8], name: &[u8]) -> Option<u64> {
     let start = text.windows(name.len()).position(|window| window == name)? + name.len();
     let digits = text[start..].iter().skip_while(|byte| **byte == b' ');
     let kib = digits
@@ -61,8 +69,8 @@ mod tests {
     fn the_figure_is_found_and_grows_with_what_is_written() {
         let text =
             b"Rss:  12 kB\nPrivate_Clean:   8 kB\nPrivate_Dirty:        1234 kB\nSwap: 0 kB\n";
-        assert_eq!(super::of_rollup(text), Some(1234 << 10));
-        assert_eq!(super::of_rollup(b"Rss: 12 kB\n"), None);
+        assert_eq!(super::of_rollup(text, b"Private_Dirty:"), Some(1234 << 10));
+        assert_eq!(super::of_rollup(b"Rss: 12 kB\n", b"Anonymous:"), None);
         let before = super::private_dirty().unwrap();
         let ballast = vec![1_u8; 64 << 20];
         let after = super::private_dirty().unwrap();

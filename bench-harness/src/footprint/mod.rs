@@ -27,7 +27,7 @@ mod spike;
 mod stage;
 mod table;
 
-pub(crate) use dirty::private_dirty;
+pub(crate) use dirty::{anonymous, private_dirty};
 pub(crate) use pages::{gone, page_bytes, without};
 pub(crate) use process::answer;
 pub(crate) use report::html;

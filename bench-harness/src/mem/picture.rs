@@ -192,12 +192,19 @@ fn share(kinds: &[OfKind], name: &str, y: f64, bytes: fn(&OfKind) -> u64) -> Mar
 }
 
 fn legend(kinds: &[OfKind], y: f64) -> Markup {
-    let mut x = BARS;
+    let mut next = BARS;
+    let places: Vec<f64> = kinds
+        .iter()
+        .map(|of| {
+            let x = next;
+            next += 32.0 + of.kind.word().len() as f64 * 6.0;
+            x
+        })
+        .collect();
     html! {
-        @for of in kinds {
+        @for (of, x) in kinds.iter().zip(places) {
             rect class=(class(Some(of.kind))) x=(short(x)) y=(short(y - 9.0)) width="10" height="10" {}
             text.mv-small x=(short(x + 15.0)) y=(short(y)) { (of.kind.word()) }
-            @let _ = x += 32.0 + of.kind.word().len() as f64 * 6.0;
         }
     }
 }
