@@ -3,11 +3,7 @@
 use crate::child::Touch;
 use crate::child::touch::touch;
 use crate::error::{Context, Failure, Result};
-<<<<<<< HEAD
-use crate::footprint::private_dirty;
-=======
 use crate::footprint::anonymous;
->>>>>>> wt-mem
 use crate::run::Workload;
 use crate::trace::{BlockId, LiveSet, Op};
 use std::alloc::{GlobalAlloc, Layout};
@@ -19,15 +15,9 @@ use std::fmt;
 pub struct Fragmentation {
     /// Bytes that the program had asked for and not freed.
     pub live: u64,
-<<<<<<< HEAD
-    /// Private bytes that were written since the first call: what the allocator took of the system
-    /// for them, its own tables with it.
-    pub dirty: u64,
-=======
     /// Bytes that are resident more than before the first call: what the allocator took of the
     /// system for them, its own tables with it.
     pub taken: u64,
->>>>>>> wt-mem
     /// Live blocks.
     pub blocks: u64,
 }
@@ -35,26 +25,16 @@ pub struct Fragmentation {
 impl Fragmentation {
     /// Bytes of memory a live byte.
     pub fn ratio(&self) -> f64 {
-<<<<<<< HEAD
-        self.dirty as f64 / self.live.max(1) as f64
-=======
         self.taken as f64 / self.live.max(1) as f64
->>>>>>> wt-mem
     }
 }
 
 impl fmt::Display for Fragmentation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use crate::results::words::{bytes, count};
-<<<<<<< HEAD
-        let (dirty, live, blocks) = (bytes(self.dirty), bytes(self.live), count(self.blocks));
-        let ratio = self.ratio();
-        write!(f, "{ratio:.3} bytes a live byte: {dirty} for {live} in {blocks} blocks")
-=======
         let (taken, live, blocks) = (bytes(self.taken), bytes(self.live), count(self.blocks));
         let ratio = self.ratio();
         write!(f, "{ratio:.3} bytes a live byte: {taken} for {live} in {blocks} blocks")
->>>>>>> wt-mem
     }
 }
 
@@ -70,19 +50,6 @@ enum Call {
 /// tells what that took.
 ///
 /// `workload` is a trace file or the name of a built-in one (`strata-bench workloads`). Every block's first
-<<<<<<< HEAD
-/// bytes and each of its pages are written. The allocator should be one that nobody else uses
-/// meanwhile: a lock that another thread holds stays locked in the child.
-///
-/// # Errors
-///
-/// [`Failure::input`] where the trace cannot be read or holds too little for a ratio to mean anything;
-/// [`Failure::subject`] where the child crashes or an allocation is refused.
-///
-/// ```
-/// let found = strata_bench::fragmentation(&std::alloc::System, "live-set")?;
-/// assert!(found.ratio() > 0.9 && found.ratio() < 2.0, "{found}");
-=======
 /// bytes and each of its pages are written. The allocator should be one that nobody else used
 /// before or uses meanwhile, so not the test's own `#[global_allocator]`: memory that it kept from
 /// earlier calls is not counted again, and a lock that another thread holds stays locked in the
@@ -100,7 +67,6 @@ enum Call {
 /// static ALLOC: PowersOfTwo = PowersOfTwo::new();
 /// let found = strata_bench::fragmentation(&ALLOC, "live-set")?;
 /// assert!(found.ratio() > 1.3 && found.ratio() < 2.0, "{found}");
->>>>>>> wt-mem
 /// # Ok::<(), strata_bench::error::Failure>(())
 /// ```
 pub fn fragmentation<A: GlobalAlloc>(alloc: &A, workload: &str) -> Result<Fragmentation> {
@@ -134,16 +100,12 @@ pub fn fragmentation<A: GlobalAlloc>(alloc: &A, workload: &str) -> Result<Fragme
     let answer = heard(child, ends).context(|| "cannot start a child".into())?;
     match answer {
         Ok(u64::MAX) => Err(Failure::subject(format!("an allocation of {workload} was refused"))),
-<<<<<<< HEAD
-        Ok(dirty) => Ok(Fragmentation { live: plan.live, dirty, blocks: plan.blocks }),
-=======
         // Every page of a live block was written: less can only be resident anew where others were.
         Ok(taken) if taken < plan.live => Err(Failure::input(format!(
             "the allocator serves {workload} from memory that it kept of earlier calls: give one of \
              its own, which nobody used before"
         ))),
         Ok(taken) => Ok(Fragmentation { live: plan.live, taken, blocks: plan.blocks }),
->>>>>>> wt-mem
         Err(status) => Err(Failure::subject(match libc::WIFSIGNALED(status) {
             true => {
                 format!("the replay of {workload} was ended by signal {}", libc::WTERMSIG(status))
@@ -244,15 +206,6 @@ impl Plan {
     }
 }
 
-<<<<<<< HEAD
-/// All calls in order; the private dirty bytes that they left, or `None` where one was refused.
-///
-/// Nothing here allocates but `alloc`.
-fn play<A: GlobalAlloc>(alloc: &A, calls: &[Call], table: &mut [Held]) -> Option<u64> {
-    // A forked child has its own copy of a page from its first write on: not of these any more.
-    table.fill(Held { block: std::ptr::null_mut(), layout: Layout::new::<u8>() });
-    let before = private_dirty().ok()?;
-=======
 /// All calls in order; how many more bytes are resident after them, or `None` where one was refused.
 ///
 /// Nothing here allocates but `alloc`.
@@ -260,7 +213,6 @@ fn play<A: GlobalAlloc>(alloc: &A, calls: &[Call], table: &mut [Held]) -> Option
     // Every page of it is there before the first reading.
     table.fill(Held { block: std::ptr::null_mut(), layout: Layout::new::<u8>() });
     let before = anonymous().ok()?;
->>>>>>> wt-mem
     for call in calls {
         match *call {
             Call::Allocate { slot, layout, zeroed } => {
@@ -297,11 +249,7 @@ fn play<A: GlobalAlloc>(alloc: &A, calls: &[Call], table: &mut [Held]) -> Option
             }
         }
     }
-<<<<<<< HEAD
-    Some(private_dirty().ok()?.saturating_sub(before))
-=======
     Some(anonymous().ok()?.saturating_sub(before))
->>>>>>> wt-mem
 }
 
 /// Asserts that an allocator takes at most so many bytes a live byte where most of a trace is live.
@@ -311,16 +259,10 @@ fn play<A: GlobalAlloc>(alloc: &A, calls: &[Call], table: &mut [Held]) -> Option
 /// [`fragmentation`](crate::fragmentation()).
 ///
 /// ```
-<<<<<<< HEAD
-/// use std::alloc::System;
-///
-/// strata_bench::assert_frag!(&System, "sqlite3-oltp", <= 1.5);
-=======
 /// use strata_bench::subject::calibration::PowersOfTwo;
 ///
 /// static ALLOC: PowersOfTwo = PowersOfTwo::new();
 /// strata_bench::assert_frag!(&ALLOC, "live-set", <= 2.0);
->>>>>>> wt-mem
 /// ```
 #[macro_export]
 macro_rules! assert_frag {
