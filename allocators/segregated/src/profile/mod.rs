@@ -162,7 +162,7 @@ impl fmt::Display for ProfileError {
 impl core::error::Error for ProfileError {}
 
 /// Begins a profile, and forgets the one before. From then on, this thread's requests are sampled, and
-/// those of another one after it requested 256 KiB more at the latest.
+/// those of another one after it requested 256 KiB more, or made 64 requests as large as its last, at the latest.
 ///
 /// # Errors
 ///

@@ -248,6 +248,8 @@ pub(crate) fn take_from(stocks: &Stocks, class: usize, slow: impl FnOnce() -> *m
     if !stocks.is_plain(block) {
         return slow();
     }
+    #[cfg(feature = "profile")]
+    let block = sampled::not_null(block);
     // SAFETY: below a block there is another, or null.
     place.store(unsafe { top.sub(1) }, Ordering::Relaxed);
     block

@@ -43,6 +43,29 @@ pub(crate) fn look() {
     STOCKS.with(|stocks| stocks.sampling.look());
 }
 
+/// The same block, which is not null, in a way that the compiler believes: a comparison of its address tells
+/// it nothing of the pointer, and a caller's own test for null would stay.
+#[inline(always)]
+pub(super) fn not_null(block: *mut u8) -> *mut u8 {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    let block = {
+        let mut block = block;
+        // Without this the assertion would be dropped as known.
+        // SAFETY: no instruction at all: the register keeps the address, with its provenance.
+        unsafe {
+            core::arch::asm!(
+                "/* {0} */",
+                inout(reg) block,
+                options(pure, nomem, nostack, preserves_flags)
+            );
+        }
+        block
+    };
+    // SAFETY: a plain block is above an address, so it is not null.
+    unsafe { core::hint::assert_unchecked(!block.is_null()) };
+    block
+}
+
 /// Counts a large request that got `block`, and has it looked at if it is a sample.
 #[inline]
 pub(super) fn count_large(stocks: &Stocks, block: *mut u8, layout: Layout) {

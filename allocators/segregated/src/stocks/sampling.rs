@@ -11,8 +11,10 @@ use strata_core::sync::Ordering;
 
 use crate::profile::{self, RATE, SESSION, gap};
 
-/// Bytes that a thread requests before it looks whether there is a profile now.
+/// Bytes that a thread requests before it looks whether there is a profile now; more where requests are large,
+/// so that few of them look.
 const LOOK: isize = 256 << 10;
+const LOOKS: usize = 64;
 
 /// Zero at first, all of it, as `by_address` promises: the first request of a thread looks.
 #[derive(Debug)]
@@ -61,7 +63,8 @@ impl Sampling {
         // Acquire: its partner is the Release in `profile::start`.
         let rate = RATE.load(Ordering::Acquire);
         if rate == 0 {
-            self.left.set(LOOK);
+            let large = isize::try_from(bytes.saturating_mul(LOOKS)).unwrap_or(isize::MAX);
+            self.left.set(LOOK.max(large));
             return None;
         }
         // Relaxed: written before the rate.
