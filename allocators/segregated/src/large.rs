@@ -12,7 +12,7 @@ use strata_core::{Contents, Exhausted, Source, misuse};
 
 use crate::central::{Central, Platform};
 use crate::class::FRAME;
-use crate::ground::{Run, settle};
+use crate::ground::{Run, Wanted, settle};
 use crate::region::{FRAMES, Use};
 use crate::resident::Grown;
 
@@ -62,20 +62,20 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
 
     fn take_run(&self, layout: Layout) -> Result<(NonNull<u8>, bool, Grown), Exhausted> {
         let (frames, align) = (frames_of(layout.size()), layout.align().div_ceil(FRAME));
-        let take = |new_memory| {
+        let take = |wanted| {
             self.ground.with(|ground| {
                 let (source, all) = (&self.source, &self.territories);
-                let taken = ground.take(source, all, frames, align, new_memory)?;
+                let taken = ground.take(source, all, wanted, frames, align)?;
                 settle(all, taken.run, Use::Run { frames: frames as u32 });
                 ground.runs += frames;
                 Ok(taken)
             })
         };
         let others = self.has_empty();
-        let taken = match take(!others) {
+        let taken = match take(Wanted::block(!others)) {
             Err(Exhausted) if others => {
                 self.retire_empty();
-                take(true)?
+                take(Wanted::Block)?
             }
             taken => taken?,
         };
@@ -189,10 +189,9 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             return;
         }
         self.ground.with(|ground| {
-            let tail = Run { frame: run.frame + frames, frames: less, ..run };
             settle(&self.territories, run, Use::Run { frames: frames as u32 });
             ground.runs -= less;
-            ground.put(&self.territories, tail, Some(0..less));
+            ground.put_behind(&self.territories, run, frames);
         });
         self.give_back(less * FRAME);
     }
