@@ -56,7 +56,8 @@ fn entries(used: usize, lots: usize) -> usize {
 /// A region's lot.
 #[derive(Clone, Copy, Debug)]
 struct Lot {
-    /// The first of its frames in the region, and how many they are; zero where there is no lot.
+    /// The first of its frames in the region, and how many they are; zero, as fresh tables are, where there is
+    /// no lot.
     start: u16,
     frames: u16,
     /// Its range among the segments; there where the lot is.
@@ -347,5 +348,5 @@ impl Land {
 }
 
 static_assertions::const_assert_eq!(size_of::<Lot>(), 8);
-// All zero is no lot.
+// Parts begin at frames.
 static_assertions::const_assert!(align_of::<Land>() <= FRAME);
