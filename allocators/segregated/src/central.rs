@@ -16,7 +16,7 @@ use strata_core::{Chunk, Exhausted, Source};
 
 use crate::budget::FLOOR;
 use crate::class::{self, CLASSES, FRAME, Length};
-use crate::ground::{Ground, Run, settle};
+use crate::ground::{Ground, Run, Wanted, settle};
 use crate::own::Own;
 use crate::region::Use;
 use crate::resident::{Grown, Resident};
@@ -274,7 +274,8 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         let frames = class::span_frames(class, length);
         let page = 1 << self.page_log2();
         let align = if (frames * FRAME).is_multiple_of(page) { page / FRAME } else { 1 };
-        let taken = ground.take(&self.source, &self.territories, frames, align, new_memory)?;
+        let (source, all) = (&self.source, &self.territories);
+        let taken = ground.take(source, all, Wanted::span(new_memory), frames, align)?;
         let run = taken.run;
         let id = match ground.take_place(&self.source, &self.territories, run.territory) {
             Ok(id) => id,

@@ -155,7 +155,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             let mut runs = [(Run { territory: 0, frame: 0, frames: 0 }, 0); BATCH];
             let picked = self.ground.with(|ground| {
                 let frames = (wanted - done).div_ceil(FRAME);
-                ground.pick_idle(&self.territories, 1 << page_log2, frames, &mut runs)
+                ground.pick_idle(&self.source, &self.territories, 1 << page_log2, frames, &mut runs)
             });
             if picked == 0 {
                 break;

@@ -72,7 +72,7 @@ where
     S: Source<Address = NonNull<u8>>,
     L: RawLock,
 {
-    central: Central<S, Bare<L>>,
+    pub(crate) central: Central<S, Bare<L>>,
 }
 
 impl<S: Source<Address = NonNull<u8>>, L: RawLock> Heap<S, L> {

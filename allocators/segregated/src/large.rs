@@ -12,7 +12,7 @@ use strata_core::{Contents, Exhausted, Source, misuse};
 
 use crate::central::{Central, Platform};
 use crate::class::FRAME;
-use crate::ground::{Ground, Run, settle};
+use crate::ground::{Ground, Run, Wanted, settle};
 use crate::region::{FRAMES, Front, Tenant, Use};
 use crate::resident::Grown;
 
@@ -72,20 +72,20 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
 
     fn take_run(&self, layout: Layout) -> Result<(NonNull<u8>, bool, Grown), Exhausted> {
         let (frames, align) = (frames_of(layout.size()), layout.align().div_ceil(FRAME));
-        let take = |new_memory| {
+        let take = |wanted| {
             self.ground.with(|ground| {
                 let (source, all) = (&self.source, &self.territories);
-                let taken = ground.take(source, all, frames, align, new_memory)?;
+                let taken = ground.take(source, all, wanted, frames, align)?;
                 settle(all, taken.run, whole(frames));
                 ground.runs += frames;
                 Ok(taken)
             })
         };
         let others = self.has_empty();
-        let taken = match take(!others) {
+        let taken = match take(Wanted::block(!others)) {
             Err(Exhausted) if others => {
                 self.retire_empty();
-                take(true)?
+                take(Wanted::Block)?
             }
             taken => taken?,
         };
@@ -220,9 +220,8 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         settle(&self.territories, behind, Use::Nothing);
         settle(&self.territories, run, whole(frames));
         if less != 0 {
-            let tail = Run { frame: run.frame + frames, frames: less, ..run };
             ground.runs -= less;
-            ground.put(&self.territories, tail, Some(0..less));
+            ground.put_behind(&self.territories, run, frames);
         }
     }
 

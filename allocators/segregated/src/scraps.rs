@@ -12,7 +12,7 @@ use core::ptr::NonNull;
 use strata_core::{Exhausted, Source};
 
 use crate::class::FRAME;
-use crate::ground::{Ground, settle};
+use crate::ground::{Ground, Wanted, settle};
 use crate::region::Use;
 use crate::territory::Territories;
 
@@ -233,7 +233,7 @@ impl Ground {
             return Ok(run);
         }
         let frames = 1 << length;
-        let taken = self.take(source, all, frames, 1, true)?;
+        let taken = self.take(source, all, Wanted::Span, frames, 1)?;
         settle(all, taken.run, Use::Own { frames: frames as u32 });
         self.scraps.taken += frames * FRAME;
         Ok(taken.base)

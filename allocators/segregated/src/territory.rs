@@ -7,6 +7,8 @@
 //!   │ last first  │                │                        │                                 │
 //! ```
 //!
+//! A placement that has tables of its own (`ground/placing.rs`) has them before the frames.
+//!
 //! The tables are sized for the worst case, and so mostly never touched: where the source commits,
 //! each of the four parts is committed as far as it is needed, and where it does not, untouched memory
 //! costs nothing anyway (or, in a small buffer, 3 % of it). Summaries stand before the regions, the first
@@ -19,6 +21,7 @@ use strata_core::sync::{AtomicPtr, AtomicUsize, Ordering, UnsafeCell};
 use strata_core::{Chunk, Exhausted, Source};
 
 use crate::class::FRAME;
+use crate::ground::{TABLES, table_lens};
 use crate::region::{self, Region, Summary, Tenant};
 use crate::span::{PLACE_BITS, Span, SpanId};
 
@@ -75,6 +78,18 @@ impl Part {
     pub(crate) fn committed(&self) -> usize {
         self.done
     }
+
+    /// Its bytes, committed or not.
+    #[cfg(all(feature = "composed", not(strata_loom)))]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Its first byte.
+    #[cfg(all(feature = "composed", not(strata_loom)))]
+    pub(crate) fn base(&self) -> NonNull<u8> {
+        self.base
+    }
 }
 
 /// Where a territory's tables and frames are: fixed once it exists.
@@ -96,6 +111,8 @@ pub(crate) struct Parts {
     pub(crate) summaries: Part,
     pub(crate) regions: Part,
     pub(crate) spans: Part,
+    /// Tables of whoever chooses frames.
+    pub(crate) placing: [Part; TABLES],
     pub(crate) frames: Part,
 }
 
@@ -138,10 +155,18 @@ impl Territory {
                 let summaries = place(align_up(start, unit)?, summaries)?;
                 let tables = place(summaries.1, HEAD + regions * size_of::<Region>())?;
                 let spans = place(tables.1, frames * size_of::<Span>())?;
-                let first = align_up(spans.1, align.max(unit))?;
-                Some([summaries.0, tables.0, spans.0, first])
+                let mut placing = [(spans.1, spans.1); TABLES];
+                let mut end = spans.1;
+                for (part, len) in placing.iter_mut().zip(table_lens(frames)) {
+                    *part = place(end, len)?;
+                    end = part.1;
+                }
+                let first = align_up(end, align.max(unit))?;
+                Some(([summaries.0, tables.0, spans.0, spans.1, first], placing))
             })();
-            let Some([summaries, tables, spans, first]) = parts else { return Err(chunk) };
+            let Some(([summaries, tables, spans, behind, first], placing)) = parts else {
+                return Err(chunk);
+            };
             let room = end.saturating_sub(first) / FRAME;
             if room >= frames {
                 if frames == 0 {
@@ -167,7 +192,8 @@ impl Territory {
                 let parts = Parts {
                     summaries: Part { backwards: true, ..part(summaries, tables) },
                     regions: part(tables, spans),
-                    spans: part(spans, first),
+                    spans: part(spans, behind),
+                    placing: placing.map(|(from, to)| part(from, to)),
                     frames: part(first, first + frames * FRAME),
                 };
                 let _ = chunk.into_raw_parts();

@@ -3,9 +3,9 @@
 use core::ops::Range;
 use core::ptr::NonNull;
 
-use strata_core::Contents;
+use strata_core::{Contents, Source};
 
-use super::{BATCH, Ground, Run, tables};
+use super::{BATCH, Ground, Placing, Run, tables};
 use crate::class::FRAME;
 use crate::region::{FRAMES, Table};
 #[cfg(any(all(feature = "std", target_os = "linux"), test))]
@@ -13,7 +13,8 @@ use crate::region::{FrameSet, Use};
 use crate::territory::Territories;
 
 impl Ground {
-    /// Checks the counts against the bitmaps; answers where they differ.
+    /// Checks the counts against the bitmaps, and these against who chose the frames; answers where they
+    /// differ.
     pub(crate) fn validate(&self, all: &Territories) -> Result<(), NonNull<u8>> {
         let (mut used_all, mut idle_all) = (0, 0);
         let mut somewhere = NonNull::dangling();
@@ -35,7 +36,10 @@ impl Ground {
                 idle_all += idle;
             }
         }
-        if (used_all, idle_all) == (self.used, self.idle) { Ok(()) } else { Err(somewhere) }
+        if (used_all, idle_all) != (self.used, self.idle) {
+            return Err(somewhere);
+        }
+        self.validate_choices(all)
     }
 
     /// Calls back with each stretch of idle frames.
@@ -56,8 +60,9 @@ impl Ground {
     /// Takes idle frames in hand for purging, whole regions and long runs first: about
     /// `frames` of them, each run with the number of idle ones. They count as used until
     /// [`Ground::purged`].
-    pub(crate) fn pick_idle(
+    pub(crate) fn pick_idle<S: Source<Address = NonNull<u8>>>(
         &mut self,
+        source: &S,
         all: &Territories,
         page: usize,
         frames: usize,
@@ -90,12 +95,16 @@ impl Ground {
             let phase = territory.phase() + region * FRAMES;
             while picked < BATCH && left > 0 {
                 let Some(range) = best_gap(table, aligned, phase, left) else { break };
-                let (idle, _) = table.take(range.clone(), summary);
-                self.idle -= idle;
-                self.used += range.len();
-                left = left.saturating_sub(idle);
                 let frame = region * FRAMES + range.start;
-                out[picked] = (Run { territory: number, frame, frames: range.len() }, idle);
+                let run = Run { territory: number, frame, frames: range.len() };
+                if !self.hold(source, all, run) {
+                    return picked;
+                }
+                let (idle, _) = table.take(range, summary);
+                self.idle -= idle;
+                self.used += run.frames;
+                left = left.saturating_sub(idle);
+                out[picked] = (run, idle);
                 picked += 1;
             }
         }

@@ -1,10 +1,15 @@
-//! The frames under all spans and runs: which region a new one goes to, what is kept, what goes back.
+//! The frames under all spans and runs: what is used, what is kept with contents, what goes back.
 //!
-//! A request goes to the region with the fewest free frames that has room, so that sparse regions
-//! drain and go back whole; a region that was never used comes last.
+//! Which frames a request gets is behind a seam, [`Placing`], with a file a placement: the tables here say
+//! what is known of frames, whoever chose them.
 
+#[cfg(all(feature = "composed", not(strata_loom)))]
+mod composed;
+#[cfg(any(not(feature = "composed"), strata_loom))]
+mod direct;
 mod idle;
 mod open;
+mod placing;
 
 use core::ops::Range;
 use core::ptr::NonNull;
@@ -16,6 +21,12 @@ use crate::class::FRAME;
 use crate::region::{FRAMES, Summary, Table, Use};
 use crate::span::{FREE_PLACE, NONE, PLACE_BITS, Span, SpanId};
 use crate::territory::{self, Parts, Territories, Territory};
+
+#[cfg(all(feature = "composed", not(strata_loom)))]
+pub(crate) use composed::{TABLES, table_lens};
+#[cfg(any(not(feature = "composed"), strata_loom))]
+pub(crate) use direct::{TABLES, table_lens};
+pub(crate) use placing::{Placing, Wanted};
 
 /// Steps of committing frames.
 const STEP: Range<usize> = 1 << 20..64 << 20;
@@ -119,8 +130,9 @@ impl Ground {
     /// Committed bytes of tables, and of frames.
     pub(crate) fn committed(&self) -> (usize, usize) {
         self.states.iter().flatten().fold((0, 0), |(tables, frames), state| {
-            let Parts { summaries, regions, spans, frames: f } = &state.parts;
+            let Parts { summaries, regions, spans, placing, frames: f } = &state.parts;
             let more = summaries.committed() + regions.committed() + spans.committed();
+            let more = placing.iter().fold(more, |sum, part| sum + part.committed());
             (tables + more, frames + f.committed())
         })
     }
@@ -130,53 +142,30 @@ impl Ground {
         self.states[territory].as_ref().map_or(0, |state| state.regions)
     }
 
-    /// Takes `frames` neighbouring frames, 512 at most, the first at a multiple of `align` frames;
-    /// without `new_memory` only such as have contents.
+    /// Takes `frames` neighbouring frames for what is `wanted`, 512 at most, the first at a multiple of
+    /// `align` frames.
     pub(crate) fn take<S: Source<Address = NonNull<u8>>>(
         &mut self,
         source: &S,
         all: &Territories,
+        wanted: Wanted,
         frames: usize,
         align: usize,
-        new_memory: bool,
     ) -> Result<Taken, Exhausted> {
         debug_assert!(frames > 0 && frames <= FRAMES);
-        // Frames with contents first: others would be new memory from the system.
-        if self.idle >= frames
-            && let Some((number, region)) = self.densest(all, frames, frames)
-        {
-            let territory = all.get(number);
-            let (table, _) = tables(&territory, region);
-            let phase = territory.phase() + region * FRAMES;
-            if let Ok(start) = table.idle.complement().find_gap(frames, align, phase) {
-                return self.take_at(source, all, number, region, start..start + frames);
-            }
-        }
-        if !new_memory {
-            return Err(Exhausted);
-        }
-        loop {
-            if let Some((number, region)) = self.densest(all, frames, 0) {
-                let territory = all.get(number);
-                let (table, summary) = tables(&territory, region);
-                let phase = territory.phase() + region * FRAMES;
-                match table.used.find_gap(frames, align, phase) {
-                    Ok(start) => {
-                        return self.take_at(source, all, number, region, start..start + frames);
-                    }
-                    // A gap may be long enough and lie wrong: then the bound is short of the truth
-                    // until something is freed here, and this region is not asked again in vain.
-                    Err(longest) => summary.gap = longest.min(frames - 1) as u16,
-                }
-            } else {
-                self.open_region(source, all, frames, align)?;
-            }
-        }
+        let run = self.choose(source, all, wanted, frames, align)?;
+        self.take_at(source, all, run).inspect_err(|Exhausted| self.leave(all, run))
     }
 
-    /// The region with the fewest free frames that may have `frames` in one piece, and at least
-    /// `idle` idle ones; among equals the one with the most idle frames.
-    fn densest(&self, all: &Territories, frames: usize, idle: usize) -> Option<(usize, usize)> {
+    /// Of the regions that `may` serve, the one with the fewest free frames that may have `frames` in one
+    /// piece, and at least `idle` idle ones; among equals the one with the most idle frames.
+    fn densest(
+        &self,
+        all: &Territories,
+        frames: usize,
+        idle: usize,
+        may: impl Fn(&Self, usize, usize) -> bool,
+    ) -> Option<(usize, usize)> {
         let mut best = None;
         let mut best_key = 0;
         for (number, territory) in all.iter().enumerate() {
@@ -184,8 +173,8 @@ impl Ground {
                 // SAFETY: regions in use have a summary, which the lock protects.
                 let summary = unsafe { territory.summary(region).read() };
                 let key = 1 + usize::from(summary.used) * 1024 + usize::from(summary.idle);
-                let may = usize::from(summary.gap) >= frames && usize::from(summary.idle) >= idle;
-                if may && key > best_key {
+                let has = usize::from(summary.gap) >= frames && usize::from(summary.idle) >= idle;
+                if has && key > best_key && may(self, number, region) {
                     best = Some((number, region));
                     best_key = key;
                 }
@@ -194,17 +183,17 @@ impl Ground {
         best
     }
 
+    /// Takes frames that were chosen.
     fn take_at<S: Source<Address = NonNull<u8>>>(
         &mut self,
         source: &S,
         all: &Territories,
-        number: usize,
-        region: usize,
-        range: Range<usize>,
+        run: Run,
     ) -> Result<Taken, Exhausted> {
+        let Run { territory: number, frame, frames } = run;
         let territory = all.get(number);
-        let frame = region * FRAMES + range.start;
-        let frames = range.len();
+        let (region, start) = (frame / FRAMES, frame % FRAMES);
+        let range = start..start + frames;
         let state = self.states[number].as_mut().ok_or(Exhausted)?;
         let step = state.parts.frames.committed().clamp(STEP.start, STEP.end);
         state.parts.frames.commit(source, (frame + frames) * FRAME, step)?;
@@ -215,7 +204,7 @@ impl Ground {
         self.idle -= idle;
         self.used += frames;
         Ok(Taken {
-            run: Run { territory: number, frame, frames },
+            run,
             base: territory.frame(frame),
             zero: idle == 0 && self.zeroed && S::ZEROED,
             purged: purged * FRAME,
@@ -225,7 +214,7 @@ impl Ground {
         })
     }
 
-    /// Takes the frames behind a used run, if all are free.
+    /// Takes the frames behind a large block's run, if all are free.
     pub(crate) fn take_behind<S: Source<Address = NonNull<u8>>>(
         &mut self,
         source: &S,
@@ -233,17 +222,17 @@ impl Ground {
         run: Run,
         frames: usize,
     ) -> Option<Taken> {
-        let behind = run.frame + run.frames;
-        let (region, start) = (behind / FRAMES, behind % FRAMES);
+        let behind = Run { frame: run.frame + run.frames, frames, ..run };
+        let start = behind.frame % FRAMES;
         // A run lies in one region.
-        if start == 0 || start + frames > FRAMES {
+        if start == 0 || start + frames > FRAMES || !self.lengthen(source, all, run, frames) {
             return None;
         }
-        let (table, _) = tables(&all.get(run.territory), region);
-        if table.used.count(start..start + frames) != 0 {
-            return None;
+        let taken = self.take_at(source, all, behind);
+        if taken.is_err() {
+            self.shorten(all, run);
         }
-        self.take_at(source, all, run.territory, region, start..start + frames).ok()
+        taken.ok()
     }
 
     /// Remembers which frames of a run that was just taken back, `touched` or not, had been purged.
@@ -255,6 +244,24 @@ impl Ground {
 
     /// Takes a run back. `touched` says which of its frames have contents, as ranges from its start.
     pub(crate) fn put(
+        &mut self,
+        all: &Territories,
+        run: Run,
+        touched: impl IntoIterator<Item = Range<usize>>,
+    ) {
+        self.unuse(all, run, touched);
+        self.leave(all, run);
+    }
+
+    /// Takes the frames of a large block's run back that lie behind the first `keep`. They have contents.
+    pub(crate) fn put_behind(&mut self, all: &Territories, run: Run, keep: usize) {
+        let less = run.frames - keep;
+        self.unuse(all, Run { frame: run.frame + keep, frames: less, ..run }, Some(0..less));
+        self.shorten(all, Run { frames: keep, ..run });
+    }
+
+    /// Says that a run is not used any more.
+    fn unuse(
         &mut self,
         all: &Territories,
         run: Run,

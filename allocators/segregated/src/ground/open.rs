@@ -4,7 +4,7 @@ use core::ptr::NonNull;
 
 use strata_core::{Exhausted, Source};
 
-use super::{Ground, STEP, State, TABLE_STEP};
+use super::{Ground, Placing, STEP, State, TABLE_STEP};
 use crate::class::FRAME;
 use crate::region::{FRAMES, Summary};
 use crate::span::NONE;
@@ -17,6 +17,7 @@ const START: usize = 256 << 10;
 
 impl Ground {
     /// One region more, or one territory.
+    #[cfg(any(not(feature = "composed"), strata_loom))]
     pub(super) fn open_region<S: Source<Address = NonNull<u8>>>(
         &mut self,
         source: &S,
@@ -24,35 +25,51 @@ impl Ground {
         frames: usize,
         align: usize,
     ) -> Result<(), Exhausted> {
-        for (number, territory) in all.iter().enumerate() {
-            let Some(state) = self.states[number].as_mut() else { continue };
-            let region = state.regions;
-            if region == territory.regions() {
-                continue;
+        for number in 0..all.count() {
+            if self.open_next(source, all, number)? {
+                return Ok(());
             }
-            let used = region + 1;
-            state.parts.commit_regions(source, used, TABLE_STEP)?;
-            let there = (territory.frames() - region * FRAMES).min(FRAMES);
-            // SAFETY: in the tables, committed above, and nobody knows the region yet.
-            unsafe {
-                if !S::ZEROED {
-                    territory.region(region).write_bytes(0, 1);
-                }
-                // What is behind the end is in use by nobody, for ever.
-                (*territory.region(region).as_ptr()).table.used.insert(there..FRAMES);
-                territory.summary(region).write(Summary {
-                    used: (FRAMES - there) as u16,
-                    idle: 0,
-                    gap: there as u16,
-                });
-            }
-            state.regions = used;
-            return Ok(());
         }
         self.open_territory(source, all, frames, align)
     }
 
-    fn open_territory<S: Source<Address = NonNull<u8>>>(
+    /// One region more of a territory; false where it has no more.
+    pub(super) fn open_next<S: Source<Address = NonNull<u8>>>(
+        &mut self,
+        source: &S,
+        all: &Territories,
+        number: usize,
+    ) -> Result<bool, Exhausted> {
+        let territory = all.get(number);
+        let Some(state) = self.states[number].as_mut() else { return Ok(false) };
+        let region = state.regions;
+        if region == territory.regions() {
+            return Ok(false);
+        }
+        let used = region + 1;
+        let parts = &mut state.parts;
+        parts.commit_regions(source, used, TABLE_STEP)?;
+        let there = (territory.frames() - region * FRAMES).min(FRAMES);
+        Self::open(source, parts, region, region * FRAMES + there)?;
+        // SAFETY: in the tables, committed above, and nobody knows the region yet.
+        unsafe {
+            if !S::ZEROED {
+                territory.region(region).write_bytes(0, 1);
+            }
+            // What is behind the end is in use by nobody, for ever.
+            (*territory.region(region).as_ptr()).table.used.insert(there..FRAMES);
+            territory.summary(region).write(Summary {
+                used: (FRAMES - there) as u16,
+                idle: 0,
+                gap: there as u16,
+            });
+        }
+        state.regions = used;
+        Ok(true)
+    }
+
+    /// One territory more, with room for the request.
+    pub(super) fn open_territory<S: Source<Address = NonNull<u8>>>(
         &mut self,
         source: &S,
         all: &Territories,
@@ -76,7 +93,12 @@ impl Ground {
             if let Ok(chunk) = source.acquire(len, FRAME.max(source.granule())) {
                 let huge = if S::COMMITS && len >= 64 << 20 { FRAMES * FRAME } else { FRAME };
                 match Territory::lay_out(chunk, source.granule(), huge, !S::COMMITS) {
-                    Ok((territory, parts)) if territory.frames() >= frames.min(FRAMES) => {
+                    Ok((territory, mut parts)) if territory.frames() >= frames.min(FRAMES) => {
+                        if Self::found(source, &territory, &mut parts).is_err() {
+                            // SAFETY: 1. just acquired, as it was. 2. nobody knows it.
+                            unsafe { source.release(territory.chunk()) };
+                            return Err(Exhausted);
+                        }
                         self.states[count] =
                             Some(State { parts, regions: 0, places: 0, free_place: NONE });
                         // SAFETY: 1. `&mut self` is behind the lock. 2. checked above.
