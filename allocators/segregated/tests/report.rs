@@ -66,7 +66,7 @@ fn is_json(text: &str) -> bool {
     });
     balanced
         && depth == 0
-        && text.matches('"').count() % 2 == 0
+        && text.matches('"').count().is_multiple_of(2)
         && !["NaN", "inf", ",}", ",]", "{,", "[,", "::", "None", "Some"]
             .iter()
             .any(|bad| text.contains(bad))
