@@ -4,8 +4,6 @@
 //! class's first one and then others of it. Chunks that blocks have to themselves (`own.rs`) are the
 //! ground's too.
 
-use core::mem;
-use core::ops::Range;
 use core::ptr::NonNull;
 
 use strata_core::lock::{Guarded, RawLock};
@@ -77,9 +75,9 @@ pub(crate) struct Central<S, P: Platform> {
 impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// The bytes of it that every program writes, if it is alone on its pages.
     #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
-    pub(crate) const USED: Range<usize> = {
-        let territories = mem::offset_of!(Self, territories);
-        let ground = mem::offset_of!(Self, ground) + Guarded::<Ground, P::Lock>::VALUE;
+    pub(crate) const USED: core::ops::Range<usize> = {
+        let territories = core::mem::offset_of!(Self, territories);
+        let ground = core::mem::offset_of!(Self, ground) + Guarded::<Ground, P::Lock>::VALUE;
         territories + Territories::USED_FROM..ground + Ground::USED_TO
     };
 
