@@ -104,8 +104,13 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             // SAFETY: 1. the caller's; in no territory.
             return unsafe { self.put_chunk(block, layout.size()) };
         }
-        let run = self.run_at(block, frames_of(layout.size()));
-        self.put_run(run, true);
+        let frames = frames_of(layout.size());
+        let run = self.ground.with(|ground| {
+            // Under the lock: who lent it may cut off what lies behind the block.
+            let run = self.run_at(block, frames);
+            self.put_run_in(ground, run, true);
+            run
+        });
         self.give_back(run.frames * FRAME);
     }
 
@@ -114,14 +119,16 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         self.territories.locate(block.addr().get()).is_none()
     }
 
-    /// Takes a run back; `touched` says whether it has contents.
+    /// Takes a run back that nobody lent; `touched` says whether it has contents.
     fn put_run(&self, run: Run, touched: bool) {
-        self.ground.with(|ground| {
-            // Where a thread kept the run, that stands on the frames behind the first.
-            settle(&self.territories, Run { frames: run.frames.min(FRONT), ..run }, Use::Nothing);
-            ground.runs -= run.frames;
-            ground.put(&self.territories, run, touched.then_some(0..run.frames));
-        });
+        self.ground.with(|ground| self.put_run_in(ground, run, touched));
+    }
+
+    fn put_run_in(&self, ground: &mut Ground, run: Run, touched: bool) {
+        // Where a thread kept the run, that stands on the frames behind the first.
+        settle(&self.territories, Run { frames: run.frames.min(FRONT), ..run }, Use::Nothing);
+        ground.runs -= run.frames;
+        ground.put(&self.territories, run, touched.then_some(0..run.frames));
     }
 
     /// Stops the process where `block` is no live block of this heap for `layout`, which is large.
@@ -134,7 +141,8 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         }
     }
 
-    /// The run at `block`, which has `frames` frames. Stops the process where there is none.
+    /// The run at `block`, which has `frames` frames. Stops the process where there is none. How long the run
+    /// itself is can change at any time without the lock of the ground.
     pub(crate) fn run_at(&self, block: NonNull<u8>, frames: usize) -> Run {
         let address = block.addr().get();
         let Some((territory, frame)) = self.territories.locate(address) else {
@@ -171,11 +179,15 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             return unsafe { self.resize_chunk(block, layout.size(), new) };
         }
         let (old, frames) = (frames_of(layout.size()), frames_of(new.size()));
-        let mut run = self.run_at(block, old);
-        if run.frames != old {
-            // The front of one that a thread lent: it is a run by itself from now on.
-            self.shorten_run(run, old);
-            run.frames = old;
+        // Where it is the front of a run that a thread lent, it is a run by itself from now on.
+        let lent = self.ground.with(|ground| {
+            let run = self.run_at(block, old);
+            self.cut_run(ground, run, old);
+            run
+        });
+        let run = Run { frames: old, ..lent };
+        if lent.frames != old {
+            self.give_back((lent.frames - old) * FRAME);
         }
         if frames <= old {
             self.shorten_run(run, frames);

@@ -168,6 +168,29 @@ fn a_lent_block_that_another_thread_frees_comes_back_whole_and_once() {
 }
 
 #[test]
+fn a_lent_block_is_freed_or_resized_while_its_lender_takes_back_what_lies_behind() {
+    let _alone = alone();
+    let (hand, take) = mpsc::sync_channel::<Block>(0);
+    let other = thread::spawn(move || {
+        for (step, mut block) in take.iter().enumerate() {
+            if step % 3 == 2 {
+                block.resize(200 * KIB);
+            }
+            block.free();
+        }
+    });
+    for _ in 0..3000 {
+        Block::new(900 * KIB, 1).free();
+        hand.send(Block::new(100 * KIB, 2)).unwrap();
+        // Ends the loan, as the other thread frees the block.
+        HEAP.flush_thread_cache();
+    }
+    drop(hand);
+    other.join().unwrap();
+    HEAP.validate().unwrap();
+}
+
+#[test]
 fn short_blocks_of_high_alignment_keep_to_their_frames() {
     let _alone = alone();
     HEAP.purge();
