@@ -16,7 +16,7 @@ use crate::central::{Central, Platform};
 use crate::class::FRAME;
 use crate::ground::Run;
 use crate::large::frames_of;
-use crate::region::{Front, Lender, Tenant};
+use crate::region::{FRAMES, Front, Lender, Tenant};
 
 impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// Makes the run of a live block of `layout`, which is large, one that `lender` keeps. Answers the
@@ -42,10 +42,13 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         if run.frames < size_of::<Front>() / size_of::<Tenant>() {
             return None;
         }
-        // SAFETY: 1. a run lies in regions in use. 2. for ever.
-        let first = unsafe { self.territories.get(run.territory).tenant(run.frame) };
-        // SAFETY: a run lies in one region, and so do its first frames' words: atomics all.
-        Some(unsafe { &*core::ptr::from_ref(first).cast::<Front>() })
+        let region = self.territories.get(run.territory).region(run.frame / FRAMES).as_ptr();
+        // SAFETY: a run lies in one region, which is in use and so initialised and there for ever; the words
+        // of its first frames are neighbours among the region's tenants, whose address this is, and atomics.
+        unsafe {
+            let tenants = (&raw const (*region).tenants).cast::<Tenant>();
+            Some(&*tenants.add(run.frame % FRAMES).cast::<Front>())
+        }
     }
 
     /// Ends what `lender` keeps at `block`, whose block of `layout` is out, or gone: the run is that block
