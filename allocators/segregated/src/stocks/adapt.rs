@@ -86,9 +86,10 @@ pub(super) fn most_passed(high: usize) -> usize {
 }
 
 /// Bytes of blocks in stocks that ended threads leave for the next ones, where the heap's high mark
-/// is `high`.
+/// is `high`: as many as there is memory. What the next threads take from them is neither flushed nor
+/// refilled, which half of the mark made one block of six; beside a growing peak they are trimmed.
 pub(super) fn most_left(high: usize) -> usize {
-    (high / 2).clamp(64 << 10, 4 << 20)
+    high.clamp(64 << 10, 4 << 20)
 }
 
 /// Bytes that stocks which ended threads leave may take themselves.
