@@ -31,12 +31,31 @@ pub fn address_space() -> Option<usize> {
 /// ```
 #[cfg(feature = "std")]
 pub fn mappings() -> Option<usize> {
+    let mut text = [0; 32];
+    read("/proc/sys/vm/max_map_count", &mut text)?.parse().ok()
+}
+
+/// Whether programs that [ask](crate::memory::HugePages::Prefer) for huge pages get some: whoever runs the
+/// system did not turn them off. `false` where it does not tell.
+///
+/// ```
+/// use strata_os::limits;
+/// println!("huge pages for those who ask: {}", limits::huge_pages());
+/// ```
+#[cfg(feature = "std")]
+pub fn huge_pages() -> bool {
+    let mut text = [0; 64];
+    let modes = read("/sys/kernel/mm/transparent_hugepage/enabled", &mut text);
+    modes.is_some_and(|modes| !modes.contains("[never]"))
+}
+
+/// What a short file says, without a call of the heap.
+#[cfg(feature = "std")]
+fn read<'a>(path: &str, text: &'a mut [u8]) -> Option<&'a str> {
     use std::io::Read;
     process::keep_errno(|| {
-        let mut text = [0; 32];
-        let mut file = std::fs::File::open("/proc/sys/vm/max_map_count").ok()?;
-        let len = file.read(&mut text).ok()?;
-        core::str::from_utf8(&text[..len]).ok()?.trim().parse().ok()
+        let len = std::fs::File::open(path).ok()?.read(text).ok()?;
+        core::str::from_utf8(&text[..len]).ok().map(str::trim)
     })
 }
 

@@ -180,6 +180,21 @@ fn advice_holds_for_its_range_only() {
 }
 
 #[test]
+fn what_is_collapsed_keeps_its_contents() {
+    let at = map(4 << 20, 2 << 20).unwrap();
+    // SAFETY: the test's own.
+    unsafe {
+        at.write_bytes(7, 4 << 20);
+        // Kernels before 6.1, and those without huge pages, refuse; others may have none free.
+        let collapsed = collapse(at, 4 << 20).is_ok();
+        assert!(all(at, 4 << 20, 7));
+        let huge = smaps(at, "AnonHugePages").unwrap_or_default();
+        assert!(!collapsed || huge != "0 kB", "{huge}");
+        release(at, 4 << 20).unwrap();
+    }
+}
+
+#[test]
 fn a_reserve_is_not_dumped_before_it_is_committed() {
     let page = page_size();
     let at = reserve(4 * page, 1).unwrap();

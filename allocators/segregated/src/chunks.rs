@@ -11,6 +11,7 @@ use strata_core::{Chunk, Exhausted, Source, misuse};
 
 use crate::central::{Central, Platform};
 use crate::ground::Ground;
+use crate::huge::Uses;
 use crate::own::{Chosen, Own};
 use crate::resident::Grown;
 
@@ -21,6 +22,8 @@ const MANY: usize = 1024;
 enum Found {
     /// A block, and how many of its bytes get contents.
     Block(NonNull<u8>, usize),
+    /// As well, in a chunk that was used often and has so many bytes with contents.
+    Often(NonNull<u8>, usize, usize),
     /// A spare that has to be lengthened.
     Short(Chosen),
     /// None, and so many chunks are there.
@@ -79,18 +82,32 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         let (len, align) = (self.chunk_len(layout.size())?, layout.align());
         let found = self.with_owns(|ground| {
             let idle = ground.large.idle;
-            let Some(chosen) = ground.large.choose(len, align, grows) else {
+            let Some(mut chosen) = ground.large.choose(len, align, grows) else {
                 return Found::Nothing(ground.large.total());
             };
             ground.budget.hit(idle);
             if chosen.own.whole < len {
                 return Found::Short(chosen);
             }
+            let Own { base, warm, .. } = chosen.own;
+            let often = chosen.own.uses.count(1);
             let fresh = Self::enter(ground, chosen, len, grows);
-            Found::Block(chosen.own.base, fresh)
+            if often { Found::Often(base, fresh, warm) } else { Found::Block(base, fresh) }
         });
         match found {
             Found::Block(block, fresh) => return Ok((block, false, self.count_fresh(fresh))),
+            Found::Often(block, fresh, warm) => {
+                // SAFETY: 1. the front of a chunk whose block is the caller's: what is behind that is
+                // nobody's, and only lost by a purge, which does not read it.
+                if unsafe { P::often_used(block, warm) } {
+                    self.with_owns(|ground| {
+                        let at = found_chunk(ground, block, len);
+                        // SAFETY: in the table, and ours alone under the lock.
+                        unsafe { (*at.as_ptr()).uses = Uses::ENOUGH };
+                    });
+                }
+                return Ok((block, false, self.count_fresh(fresh)));
+            }
             Found::Short(chosen) => {
                 if let Some((block, fresh)) = self.lengthen(chosen, len, align, grows) {
                     return Ok((block, false, self.count_fresh(fresh)));
@@ -293,7 +310,9 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             }
         });
         match found {
-            Found::Block(block, fresh) => Some((block, self.count_fresh(fresh))),
+            Found::Block(block, fresh) | Found::Often(block, fresh, _) => {
+                Some((block, self.count_fresh(fresh)))
+            }
             Found::Short(chosen) => {
                 // The first time exactly: many blocks are resized once, to what they stay at.
                 let again = chosen.own.grown && Self::KEEPS;

@@ -17,6 +17,7 @@ mod give_back;
 mod global;
 mod ground;
 mod heap;
+mod huge;
 mod large;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 mod lend;

@@ -13,6 +13,7 @@
 use core::ptr::NonNull;
 
 use crate::class::FRAME;
+use crate::huge::Uses;
 
 /// Chains of the table.
 const CHAINS: usize = 64;
@@ -31,13 +32,15 @@ pub(crate) struct Own {
     pub(crate) warm: usize,
     /// Whether the block outgrew a chunk, or a run, before.
     pub(crate) grown: bool,
+    /// Blocks that it served before this one.
+    pub(crate) uses: Uses,
     pub(crate) next: Option<NonNull<Own>>,
 }
 
 impl Own {
     /// A chunk of `whole` bytes without contents, for a block of `len`.
     pub(crate) fn new(base: NonNull<u8>, len: usize, whole: usize, grown: bool) -> Self {
-        Self { base, len, whole, warm: len, grown, next: None }
+        Self { base, len, whole, warm: len, grown, uses: Uses::NONE, next: None }
     }
 
     /// Bytes with contents behind the block.

@@ -14,6 +14,7 @@ use crate::central::{Central, Platform};
 use crate::check::{Broken, Checked, Walked};
 use crate::class::{self, CLASSES, FRAME};
 use crate::fork::ForkLock;
+use crate::huge;
 #[cfg(feature = "profile")]
 use crate::profile::sampled::SAMPLED;
 use crate::report::{GivenBack, Report};
@@ -143,6 +144,11 @@ impl Platform for Process {
 
     fn now() -> u64 {
         clock::coarse_millis()
+    }
+
+    unsafe fn often_used(at: NonNull<u8>, len: usize) -> bool {
+        // SAFETY: 1. the caller's.
+        unsafe { huge::process::ask(at, len) }
     }
 
     /// A quarter of what the system allows.

@@ -45,6 +45,11 @@ pub(crate) fn set_huge_pages(wish: HugePages) -> bool {
     each(|at, len| unsafe { memory::advise_huge(at, len, wish) }.is_ok())
 }
 
+/// Whether somebody wished for something about huge pages.
+pub(crate) fn has_huge_pages() -> bool {
+    HUGE.load(Ordering::Relaxed) != HugePages::Default as usize
+}
+
 /// Calls back with each mapping that is there. Answers whether all calls did.
 fn each(mut call: impl FnMut(NonNull<u8>, usize) -> bool) -> bool {
     // Not `all`, which would stop at the first refusal.

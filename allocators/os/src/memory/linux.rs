@@ -240,6 +240,11 @@ pub(crate) unsafe fn advise_huge(
     unsafe { advise(at, len, advice) }
 }
 
+pub(crate) unsafe fn collapse(at: NonNull<u8>, len: usize) -> Result<(), OsError> {
+    // SAFETY: 1. the caller's range; its contents stay.
+    unsafe { advise(at, len, libc::MADV_COLLAPSE) }
+}
+
 pub(crate) unsafe fn populate(at: NonNull<u8>, len: usize) -> Result<(), OsError> {
     // SAFETY: 1. the caller's range; nothing is lost.
     unsafe { advise(at, len, libc::MADV_POPULATE_WRITE) }

@@ -277,6 +277,26 @@ pub unsafe fn advise_huge(at: NonNull<u8>, len: usize, wish: HugePages) -> Resul
     sys::keep_errno(|| unsafe { sys::advise_huge(at, len, wish) })
 }
 
+/// Has the system put what a range holds into huge pages at once, as far as it begins and ends at such.
+///
+/// Pages without contents become resident with the others. What is mapped there later is not advised on.
+/// It takes about as long as copying the range, and works whatever
+/// [`limits::huge_pages`](crate::limits::huge_pages) says.
+///
+/// # Errors
+///
+/// `madvise`: the kernel is older than 6.1 or was built without huge pages, has none free now, or the range
+/// was told to [avoid](HugePages::Avoid) them. A part may be done.
+///
+/// # Safety
+///
+/// 1. The caller owns `[at, at + len)`, and it is committed.
+/// 2. `at` and `len` are multiples of [`page_size`].
+pub unsafe fn collapse(at: NonNull<u8>, len: usize) -> Result<(), OsError> {
+    // SAFETY: the caller's obligations are the same ones.
+    sys::keep_errno(|| unsafe { sys::collapse(at, len) })
+}
+
 /// Brings the pages of a range in for writing, in one call instead of one fault each.
 ///
 /// # Errors

@@ -84,6 +84,10 @@ pub(crate) unsafe fn advise_huge(
     unknown("advice on huge pages")
 }
 
+pub(crate) unsafe fn collapse(_at: NonNull<u8>, _len: usize) -> Result<(), OsError> {
+    unknown("huge pages at once")
+}
+
 pub(crate) unsafe fn populate(_at: NonNull<u8>, _len: usize) -> Result<(), OsError> {
     unknown("populate")
 }

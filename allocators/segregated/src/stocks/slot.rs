@@ -18,6 +18,7 @@ use strata_core::sync::unexplored::AtomicUsize;
 use super::zero::Habit;
 use crate::central::Platform;
 use crate::class::FRAME;
+use crate::huge::Uses;
 use crate::large::frames_of;
 use crate::process::{HEAP, Process};
 use crate::region::{Front, Lender, Use};
@@ -51,6 +52,8 @@ pub(super) struct Slot {
     turns: Cell<u32>,
     all_turns: Cell<u32>,
     looked: Cell<u32>,
+    /// How often the block served.
+    uses: Cell<Uses>,
     /// Whether all its pages have contents.
     pub(super) dense: Cell<bool>,
     /// What the thread does with large blocks that it wants zeroed.
@@ -71,6 +74,7 @@ impl Slot {
             turns: Cell::new(0),
             all_turns: Cell::new(0),
             looked: Cell::new(0),
+            uses: Cell::new(Uses::NONE),
             dense: Cell::new(false),
             habit: Habit::new(),
         }
@@ -182,11 +186,24 @@ impl Slot {
             self.more.set(run.map_or(0, |(len, _)| len / FRAME));
             self.front.set(run.map(|(_, front)| front));
             self.dense.set(false);
+            self.uses.set(Uses::NONE);
             HEAP.slots.fetch_add(len, Ordering::Relaxed);
         }
         self.frames.set(frames);
+        self.look(block);
         self.wind();
         self.hold();
+    }
+
+    /// Counts what the block served since the last look, and tells of one that served often.
+    fn look(&self, block: NonNull<u8>) {
+        let mut uses = self.uses.get();
+        if uses.count(self.all_turns.get() as u16) {
+            // SAFETY: 1. the slot's block, which is not out.
+            let enough = unsafe { Process::often_used(block, self.len()) };
+            uses = if enough { Uses::ENOUGH } else { uses };
+        }
+        self.uses.set(uses);
     }
 
     /// Lets the block come back some times before the next look. A program that uses it now and then
