@@ -293,7 +293,13 @@ fn six_system_calls_are_enough() {
             return;
         }
         mixed(64 << 20, true);
-        for mode in [GiveBack::Eager, GiveBack::Lazy, GiveBack::Never, GiveBack::Budget] {
+        for mode in [
+            GiveBack::AfterPeaks,
+            GiveBack::Eager,
+            GiveBack::Lazy,
+            GiveBack::Never,
+            GiveBack::Budget,
+        ] {
             ALLOC.set_give_back(mode);
             mixed(8 << 20, true);
         }

@@ -2,7 +2,7 @@
 //!
 //! | variable | values |
 //! |---|---|
-//! | `STRATA_GIVE_BACK` | `budget`, `eager`, `lazy`, `never`: see [`GiveBack`] |
+//! | `STRATA_GIVE_BACK` | `budget`, `after-peaks`, `eager`, `lazy`, `never`: see [`GiveBack`] |
 //! | `STRATA_HUGE_PAGES` | `prefer`, `avoid` |
 //! | `STRATA_PROFILE` and others | with the feature `profile`: see `profile.rs` |
 //!
@@ -18,6 +18,7 @@ use strata_segregated::{GiveBack, HugePages, SegregatedAlloc};
 fn give_back(name: &CStr) -> Option<GiveBack> {
     Some(match name.to_bytes() {
         b"budget" => GiveBack::Budget,
+        b"after-peaks" => GiveBack::AfterPeaks,
         b"eager" => GiveBack::Eager,
         b"lazy" => GiveBack::Lazy,
         b"never" => GiveBack::Never,

@@ -18,6 +18,10 @@ pub enum GiveBack {
     /// where the program keeps taking back what was purged.
     #[default]
     Budget,
+    /// As [`Budget`](Self::Budget), but while the heap grows nothing goes back to keep the peak low: what
+    /// lies idle beside new memory stays until it is more than the budget. For programs that want time
+    /// rather than the lowest peak.
+    AfterPeaks,
     /// Nothing: every page goes as soon as no block is on it.
     Eager,
     /// As [`Budget`](Self::Budget), by the cheaper call that lets the system take the pages when it
@@ -62,7 +66,9 @@ impl Budget {
     /// Bytes that may be kept while `live` bytes are in use.
     pub(crate) fn limit(&self, live: usize) -> usize {
         match self.mode {
-            GiveBack::Budget | GiveBack::Lazy => Self::floor(live) + self.learned,
+            GiveBack::Budget | GiveBack::AfterPeaks | GiveBack::Lazy => {
+                Self::floor(live) + self.learned
+            }
             GiveBack::Eager => 0,
             GiveBack::Never => usize::MAX,
         }

@@ -240,6 +240,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// Chooses how much is kept from now on.
     pub(crate) fn set_give_back(&self, mode: GiveBack) {
         self.ground.with(|ground| ground.budget.mode = mode);
+        self.resident.pay(!matches!(mode, GiveBack::AfterPeaks | GiveBack::Never));
         let limit = self.look();
         let (in_spans, _) = self.idle_outside();
         // Threads' slots go when their threads come by.
@@ -256,7 +257,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         if grown.bytes == 0 || grown.excess == 0 {
             return;
         }
-        if S::PURGES && !self.mode_is_never() && !self.is_refused() {
+        if S::PURGES && self.resident.pays() && !self.is_refused() {
             let spare = self.spare();
             // More than the excess, so that the next ones need not.
             let wanted = grown.excess.max(self.resident.high() / 16);
@@ -282,9 +283,5 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// are just between two uses.
     pub(crate) fn spare(&self) -> usize {
         SPARE.max(self.live() / 512).max(self.resident.spare())
-    }
-
-    fn mode_is_never(&self) -> bool {
-        self.limit() == usize::MAX
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Resident {
     /// Bytes by which the high mark was let rise beside idle chunks, and by how many it may be.
     crept: AtomicUsize,
     creep: AtomicUsize,
+    /// Not zero where memory that lies idle pays for none that is new.
+    unpaid: AtomicUsize,
 }
 
 impl Resident {
@@ -44,7 +46,18 @@ impl Resident {
             began: AtomicUsize::new(0),
             crept: AtomicUsize::new(0),
             creep: AtomicUsize::new(0),
+            unpaid: AtomicUsize::new(0),
         }
+    }
+
+    /// Whether new memory above the high mark is paid for.
+    pub(crate) fn pays(&self) -> bool {
+        self.unpaid.load(Ordering::Relaxed) == 0
+    }
+
+    /// Has it paid for, or not.
+    pub(crate) fn pay(&self, pays: bool) {
+        self.unpaid.store(usize::from(!pays), Ordering::Relaxed);
     }
 
     /// Counts `bytes` that get contents.
@@ -58,11 +71,11 @@ impl Resident {
         Grown { bytes, excess: now.saturating_sub(high).min(bytes) }
     }
 
-    /// Whether there is within an eighth as much as at the high mark, or more.
+    /// Whether there is within an eighth as much as at the high mark, or more, and it matters.
     #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
     pub(crate) fn is_near(&self) -> bool {
         let high = self.high();
-        self.now.load(Ordering::Relaxed) >= high - high / 8
+        self.pays() && self.now.load(Ordering::Relaxed) >= high - high / 8
     }
 
     /// What there is, counted anew.

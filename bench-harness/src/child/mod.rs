@@ -33,6 +33,7 @@ use std::time::Instant;
 ///
 /// For [`main!`](crate::main); does nothing useful in any other process.
 pub fn enter<S: Subject>(subject: &'static S) -> i32 {
+    subject.begin();
     let others = crate::footprint::enter(subject).or_else(|| crate::scaling::enter(subject));
     if let Some(status) = others {
         return status;

@@ -65,6 +65,10 @@ pub unsafe trait Subject: GlobalAlloc + Sync + Sized + 'static {
     /// Name, version and settings.
     fn describe(&self) -> Description;
 
+    /// Called once in the process that is measured, before the first request: where settings that are
+    /// a process's are made.
+    fn begin(&self) {}
+
     /// Usable bytes of a live block.
     ///
     /// # Safety

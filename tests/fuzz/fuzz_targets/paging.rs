@@ -12,5 +12,8 @@ use strata_page_frame::paging::{PageSpace, PageTable, TableError, TakeFrames, Wr
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((&first, program)) = bytes.split_first() else { return };
-    run(&ops_of(program), if first % 2 == 0 { 1 << 20 } else { (12 << 10) + (usize::from(first) << 6) });
+    run(
+        &ops_of(program),
+        if first % 2 == 0 { 1 << 20 } else { (12 << 10) + (usize::from(first) << 6) },
+    );
 });

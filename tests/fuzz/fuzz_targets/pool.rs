@@ -42,7 +42,11 @@ fn blocks(len: usize, config: Config, rule: FailWhen, program: &[u8]) {
                         // SAFETY: written when it was taken; from this pool, used no more.
                         unsafe {
                             assert_eq!(block.add(len - 1).read(), mark);
-                            if what & 8 == 0 { cache.deallocate(block) } else { pool.deallocate(block) }
+                            if what & 8 == 0 {
+                                cache.deallocate(block)
+                            } else {
+                                pool.deallocate(block)
+                            }
                         }
                     }
                 }
@@ -99,9 +103,15 @@ fuzz_target!(|bytes: &[u8]| {
         .hoard(hoard)
         .magazine(1 + usize::from(second % 40))
         .keep_empty(usize::from(first >> 2 & 3));
-    let rule = if first & 16 == 0 { FailWhen::Never } else { FailWhen::Every(2 + usize::from(third)) };
+    let rule =
+        if first & 16 == 0 { FailWhen::Never } else { FailWhen::Every(2 + usize::from(third)) };
     match first >> 5 {
         0 => handles(config, rule, program),
-        kind => blocks([8, 24, 64, 200, 1000, 5000, 40_000][usize::from(kind) - 1], config, rule, program),
+        kind => blocks(
+            [8, 24, 64, 200, 1000, 5000, 40_000][usize::from(kind) - 1],
+            config,
+            rule,
+            program,
+        ),
     }
 });

@@ -23,8 +23,9 @@ use subjects::{BUFFER, MAPPED, ProcessHeap, buffer, play_over};
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((&first, program)) = bytes.split_first() else { return };
-    let modes = [GiveBack::Budget, GiveBack::Eager, GiveBack::Lazy, GiveBack::Never];
-    let mode = modes[usize::from(first >> 3) % 4];
+    let modes =
+        [GiveBack::Budget, GiveBack::AfterPeaks, GiveBack::Eager, GiveBack::Lazy, GiveBack::Never];
+    let mode = modes[usize::from(first >> 3) % modes.len()];
     let rule = FailWhen::Every(2 + usize::from(first >> 5));
     match first % 8 {
         0 | 1 => {

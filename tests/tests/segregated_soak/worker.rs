@@ -217,8 +217,14 @@ impl<'a> Worker<'a> {
                 self.tally.purges += 1;
             }
             24..40 => {
-                let modes = [GiveBack::Budget, GiveBack::Eager, GiveBack::Lazy, GiveBack::Never];
-                ALLOC.set_give_back(modes[self.dice.below(4)]);
+                let modes = [
+                    GiveBack::Budget,
+                    GiveBack::AfterPeaks,
+                    GiveBack::Eager,
+                    GiveBack::Lazy,
+                    GiveBack::Never,
+                ];
+                ALLOC.set_give_back(modes[self.dice.below(modes.len())]);
                 ALLOC.zero_by_pages(self.dice.once_in(2));
                 self.tally.modes += 1;
             }

@@ -118,11 +118,12 @@ fn large_blocks_of_the_process_heap() {
         assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stdout));
         return;
     }
-    for (round, mode) in [GiveBack::Budget, GiveBack::Eager, GiveBack::Lazy, GiveBack::Never]
-        .into_iter()
-        .cycle()
-        .take(8)
-        .enumerate()
+    for (round, mode) in
+        [GiveBack::Budget, GiveBack::AfterPeaks, GiveBack::Eager, GiveBack::Lazy, GiveBack::Never]
+            .into_iter()
+            .cycle()
+            .take(10)
+            .enumerate()
     {
         SegregatedAlloc.set_give_back(mode);
         let program: Vec<u8> = (0..800_u32)

@@ -26,6 +26,7 @@ fn programs(len: usize) -> impl Strategy<Value = Vec<u8>> {
 fn modes() -> impl Strategy<Value = GiveBack> {
     prop_oneof![
         Just(GiveBack::Budget),
+        Just(GiveBack::AfterPeaks),
         Just(GiveBack::Eager),
         Just(GiveBack::Lazy),
         Just(GiveBack::Never)

@@ -35,6 +35,8 @@ mod strata_pool;
 mod strata_segment;
 #[cfg(feature = "strata-segregated")]
 mod strata_segregated;
+#[cfg(all(feature = "strata-segregated", not(feature = "global")))]
+mod strata_segregated_after_peaks;
 #[cfg(feature = "talc")]
 mod talc;
 #[cfg(test)]
@@ -71,6 +73,8 @@ pub use strata_pool::StrataPool;
 pub use strata_segment::StrataSegment;
 #[cfg(feature = "strata-segregated")]
 pub use strata_segregated::StrataSegregated;
+#[cfg(all(feature = "strata-segregated", not(feature = "global")))]
+pub use strata_segregated_after_peaks::StrataSegregatedAfterPeaks;
 #[cfg(feature = "talc")]
 pub use talc::Talc;
 #[cfg(feature = "talc")]
@@ -111,6 +115,7 @@ macro_rules! peers {
 
 peers! {
     (feature = "strata-segregated") StrataSegregated;
+    (all(feature = "strata-segregated", not(feature = "global"))) StrataSegregatedAfterPeaks;
     (feature = "strata-page-frame") StrataPageFrame;
     (feature = "strata-segment") StrataSegment;
     (feature = "strata-pool") StrataPool;

@@ -5,6 +5,9 @@ use crate::subject::conformance::each;
 each! {
     #[cfg(feature = "strata-segregated")]
     strata_segregated_conforms: super::StrataSegregated = super::StrataSegregated::new();
+    #[cfg(all(feature = "strata-segregated", not(feature = "global")))]
+    strata_segregated_after_peaks_conforms: super::StrataSegregatedAfterPeaks =
+        super::StrataSegregatedAfterPeaks::new();
     #[cfg(feature = "strata-page-frame")]
     strata_page_frame_conforms: super::StrataPageFrame = super::StrataPageFrame::new();
     #[cfg(feature = "strata-segment")]
