@@ -255,6 +255,15 @@ mod process_face {
             };
             let block = take(class.index(), layout.size());
             if !block.is_null() {
+                if layout.size() > class::FINE_MAX {
+                    // So stores of a constant size stay aligned when the caller's own to the first words
+                    // save the compiler those of zero there.
+                    // SAFETY: `ALIGN_ABOVE_FINE` is what all blocks of these sizes are aligned to.
+                    unsafe {
+                        let aligned = block.addr().is_multiple_of(class::ALIGN_ABOVE_FINE);
+                        core::hint::assert_unchecked(aligned);
+                    }
+                }
                 // SAFETY: a block holds its layout.
                 unsafe { block.write_bytes(0, layout.size()) };
             }
