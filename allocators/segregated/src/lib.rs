@@ -18,7 +18,7 @@ mod global;
 mod ground;
 mod heap;
 mod large;
-#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+#[cfg(any(all(feature = "std", target_os = "linux", not(strata_loom)), all(test, strata_loom)))]
 mod lend;
 #[cfg(all(test, strata_loom))]
 mod models;

@@ -4,6 +4,7 @@
 //! there shows as a block handed out twice, a purged block, or tables that contradict each other.
 
 mod fork;
+mod lend;
 
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
