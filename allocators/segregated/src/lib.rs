@@ -4,6 +4,8 @@
 #[cfg(any(feature = "std", strata_loom, test))]
 extern crate std;
 
+#[cfg(feature = "allocator-api2")]
+mod allocator;
 mod budget;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 pub mod by_address;
