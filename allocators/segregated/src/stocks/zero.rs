@@ -31,8 +31,9 @@ const TOLD: u64 = 8;
 /// then. A part that was touched all over takes some times as long.
 const COLD: u64 = 14_000;
 /// Blocks that are cleared before the next look, at first and at most, and how many times as many each time.
-const CLEARED: Range<usize> = 16..1024;
-const GROWS: usize = 4;
+/// The first one comes soon: a time that was taken once says little where others run.
+const CLEARED: Range<usize> = 4..1024;
+const GROWS: usize = 8;
 /// How many times [`ASKED`] they are long at most: a look costs as much after long blocks as after short ones.
 const CLEARED_ASKED: usize = 4096;
 /// Bytes that are given back to look: as few as there is a time to be seen of.
@@ -57,14 +58,15 @@ impl Habit {
 
     /// What of the next block, whose whole pages are `len` bytes, is to be given back: all of it from a
     /// thread that touches little, and nothing from another, but for the middle of a block to look.
-    fn gives_back(&self, len: usize, page: usize) -> Range<usize> {
+    fn gives_back(&self, len: usize) -> Range<usize> {
         let left = self.left.get();
         self.left.set(left.saturating_sub(1));
         if left != 0 {
             return len..len;
         }
         let looked_at = if self.all.get() == 0 { len } else { len.min(LOOKED_AT) };
-        let start = (len - looked_at) / 2 / page * page;
+        // At its multiples: of huge pages below, one at most is split.
+        let start = (len - looked_at) / 2 / LOOKED_AT * LOOKED_AT;
         start..start + looked_at
     }
 
@@ -106,7 +108,7 @@ pub(super) unsafe fn clear(at: *mut u8, len: usize, dense: bool, habit: &Habit) 
             clear_pages(at, whole / page, page)
         };
     }
-    let back = habit.gives_back(whole, page);
+    let back = habit.gives_back(whole);
     // SAFETY: 1. the caller's; what is given back are whole pages of the block.
     unsafe {
         at.write_bytes(0, back.start);
@@ -235,13 +237,12 @@ fn give_back(at: *mut u8, pages: Range<usize>, page: usize, clear: impl Fn(Range
 mod tests {
     use super::*;
 
-    const PAGE: usize = 4096;
     const LEN: usize = 16 << 20;
 
     /// How much of the next block is given back, if that has `many` pages.
     fn next(habit: &Habit, many: bool) -> usize {
-        let back = habit.gives_back(LEN, PAGE);
-        assert!(back.end <= LEN && back.start.is_multiple_of(PAGE));
+        let back = habit.gives_back(LEN);
+        assert!(back.end <= LEN && back.start.is_multiple_of(LOOKED_AT));
         if !back.is_empty() {
             habit.note(many, LEN);
         }
