@@ -14,7 +14,6 @@ use strata_segregated::Heap;
 const LEN: usize = 1 << 20;
 static mut BUFFER: [MaybeUninit<u8>; LEN] = [MaybeUninit::uninit(); LEN];
 
-#[expect(static_mut_refs, reason = "taken once")]
 fn main() {
     // SAFETY: `main` runs once, and nothing else names the buffer.
     let buffer: &'static mut [MaybeUninit<u8>] = unsafe { &mut BUFFER[..] };

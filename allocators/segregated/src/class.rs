@@ -31,6 +31,10 @@ const MAX_FRAMES: usize = 64;
 
 /// Classes in steps of 8 bytes.
 const FINE: usize = 16;
+/// The largest block of those.
+pub(crate) const FINE_MAX: usize = 8 * FINE;
+/// What all larger blocks of classes are aligned to.
+pub(crate) const ALIGN_ABOVE_FINE: usize = 16;
 /// Sizes up to here are looked up; above, they are computed.
 const LOOKED_UP: usize = 1024;
 
@@ -219,6 +223,7 @@ const _: () = {
         assert!(class_of_size(len) == class && class_of_size(below + 1) == class);
         assert!(len.is_multiple_of(8) && (len <= 128 || (len - below) * 9 <= len));
         assert!(len > 128 || len - below == 8);
+        assert!(len <= FINE_MAX || len.is_multiple_of(ALIGN_ABOVE_FINE));
         let mut length = 0;
         while length < 2 {
             let frames = SPAN_FRAMES[length][class] as usize;

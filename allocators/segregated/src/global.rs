@@ -1,4 +1,4 @@
-//! The faces: `GlobalAlloc` and `Allocator`.
+//! The face to programs: `GlobalAlloc`.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{self, NonNull};
@@ -255,6 +255,15 @@ mod process_face {
             };
             let block = take(class.index(), layout.size());
             if !block.is_null() {
+                if layout.size() > class::FINE_MAX {
+                    // So stores of a constant size stay aligned when the caller's own to the first words
+                    // save the compiler those of zero there.
+                    // SAFETY: `ALIGN_ABOVE_FINE` is what all blocks of these sizes are aligned to.
+                    unsafe {
+                        let aligned = block.addr().is_multiple_of(class::ALIGN_ABOVE_FINE);
+                        core::hint::assert_unchecked(aligned);
+                    }
+                }
                 // SAFETY: a block holds its layout.
                 unsafe { block.write_bytes(0, layout.size()) };
             }
@@ -362,68 +371,6 @@ mod process_face {
         unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
             // SAFETY: the caller's obligations are the same ones.
             unsafe { System.realloc(block, layout, new_size) }
-        }
-    }
-}
-
-#[cfg(feature = "allocator-api2")]
-mod allocator_api2_face {
-    use super::*;
-    use allocator_api2::alloc::{AllocError, Allocator};
-
-    /// The block with its true length, which the caller may use.
-    fn whole(block: Option<NonNull<u8>>, len: usize) -> Result<NonNull<[u8]>, AllocError> {
-        Ok(NonNull::slice_from_raw_parts(block.ok_or(AllocError)?, len))
-    }
-
-    /// The layout of a whole block: of the same class, or of as many pages.
-    fn whole_layout(layout: Layout, len: usize) -> Result<Layout, AllocError> {
-        Layout::from_size_align(len, layout.align()).map_err(|_| AllocError)
-    }
-
-    #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
-    // SAFETY: blocks stay until they are freed, wherever the handle goes; a block fits every layout
-    // of its class, and that of its true length is of its class.
-    unsafe impl Allocator for super::SegregatedAlloc {
-        #[inline]
-        fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
-            let layout = whole_layout(layout, self.good_size(layout))?;
-            // SAFETY: layouts of no bytes are served too.
-            whole(NonNull::new(unsafe { self.alloc(layout) }), layout.size())
-        }
-
-        #[inline]
-        fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
-            let layout = whole_layout(layout, self.good_size(layout))?;
-            // SAFETY: layouts of no bytes are served too.
-            whole(NonNull::new(unsafe { self.alloc_zeroed(layout) }), layout.size())
-        }
-
-        #[inline]
-        unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-            // The size may be any between the one asked for and the true one.
-            let layout = whole_layout(layout, self.good_size(layout)).unwrap_or(layout);
-            // SAFETY: a live block of a layout that it fits, which has the same class or pages.
-            unsafe { self.dealloc(block.as_ptr(), layout) }
-        }
-    }
-
-    // SAFETY: blocks stay until they are freed while the heap is borrowed; a block fits every layout
-    // of its class, and that of its true length is of its class.
-    unsafe impl<S: Source<Address = NonNull<u8>>, L: RawLock> Allocator for &Heap<S, L> {
-        fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
-            let layout = whole_layout(layout, self.good_size(layout))?;
-            whole(Heap::allocate(self, layout).ok(), layout.size())
-        }
-
-        fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
-            let layout = whole_layout(layout, self.good_size(layout))?;
-            whole(Heap::allocate_zeroed(self, layout).ok(), layout.size())
-        }
-
-        unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-            // SAFETY: 1. a live block of a layout that it fits, which has the same class or pages.
-            unsafe { Heap::deallocate(self, block, layout) }
         }
     }
 }

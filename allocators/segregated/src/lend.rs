@@ -16,7 +16,13 @@ use crate::central::{Central, Platform};
 use crate::class::FRAME;
 use crate::ground::Run;
 use crate::large::frames_of;
-use crate::region::{FRAMES, Front, Lender, Tenant};
+use crate::region::{FRAMES, Front, Lender, Tenant, Use};
+
+/// Says on the front of a run of `len` bytes that a block of so many frames has its front. By who keeps it.
+#[inline(always)]
+pub(crate) fn lend([first, ..]: &Front, frames: usize, len: usize) {
+    first.set(Use::Run { frames: frames as u32, whole: (len / FRAME) as u32 });
+}
 
 impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// Makes the run of a live block of `layout`, which is large, one that `lender` keeps. Answers the

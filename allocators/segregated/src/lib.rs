@@ -4,6 +4,8 @@
 #[cfg(any(feature = "std", strata_loom, test))]
 extern crate std;
 
+#[cfg(feature = "allocator-api2")]
+mod allocator;
 mod budget;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 pub mod by_address;
@@ -19,7 +21,7 @@ mod ground;
 mod heap;
 mod huge;
 mod large;
-#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+#[cfg(any(all(feature = "std", target_os = "linux", not(strata_loom)), all(test, strata_loom)))]
 mod lend;
 #[cfg(all(test, strata_loom))]
 mod models;

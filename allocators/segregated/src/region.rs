@@ -227,11 +227,11 @@ impl Tenant {
 }
 
 /// A thread that keeps a run, by the address of what it keeps it in.
-#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+#[cfg(any(all(feature = "std", target_os = "linux", not(strata_loom)), all(test, strata_loom)))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lender([u32; 2]);
 
-#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+#[cfg(any(all(feature = "std", target_os = "linux", not(strata_loom)), all(test, strata_loom)))]
 impl Lender {
     /// The one whose place, at a multiple of eight, this is.
     #[inline(always)]

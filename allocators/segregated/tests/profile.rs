@@ -104,7 +104,7 @@ fn blocks_that_go_round_are_live_once() {
         let at = (random >> 33) as usize % live.len();
         // A short-lived one of the same class first: the long-lived one often gets its block.
         drop(black_box(Box::new([1_u8; 64])));
-        live[at] = Box::new([0; 64]);
+        live[at] = black_box(Box::new([0; 64]));
     }
     let exact = 20_000 * (64 + 8);
     let found = profiled.total(View::Live).bytes - before;

@@ -279,6 +279,7 @@ fn place(live: &mut Mapped<Sample>, sample: Sample) {
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
+    use std::collections::btree_map::Entry;
     use std::vec::Vec;
 
     /// Random samples come and go, beside a map that does the same by simpler means.
@@ -291,13 +292,13 @@ mod tests {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let dice = (random >> 33) as usize;
             let address = 4096 + 16 * (dice % 5000);
-            let removes = if round < 30_000 { dice % 3 == 0 } else { dice % 3 != 0 };
+            let removes = dice.is_multiple_of(3) == (round < 30_000);
             if removes {
                 assert_eq!(table.forget(address), live.remove(&address).is_some());
-            } else if !live.contains_key(&address) {
+            } else if let Entry::Vacant(free) = live.entry(address) {
                 let frames: Vec<_> = (0..dice / 7 % 9).map(|n| 7000 + n * (dice % 300)).collect();
                 assert!(table.note(dice % 9000 + 1, &frames, Some(address)));
-                live.insert(address, (dice % 9000 + 1, frames));
+                free.insert((dice % 9000 + 1, frames));
             }
             assert_eq!(table.live_count, live.len());
         }

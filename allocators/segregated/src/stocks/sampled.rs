@@ -51,6 +51,10 @@ pub(super) fn not_null(block: *mut u8) -> *mut u8 {
     let block = {
         let mut block = block;
         // Without this the assertion would be dropped as known.
+        #[expect(
+            clippy::pointers_in_nomem_asm_block,
+            reason = "the address itself is what matters"
+        )]
         // SAFETY: no instruction at all: the register keeps the address, with its provenance.
         unsafe {
             core::arch::asm!(

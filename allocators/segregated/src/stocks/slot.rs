@@ -20,8 +20,9 @@ use crate::central::Platform;
 use crate::class::FRAME;
 use crate::huge::Uses;
 use crate::large::frames_of;
+use crate::lend::lend;
 use crate::process::{HEAP, Process};
-use crate::region::{Front, Lender, Use};
+use crate::region::{Front, Lender};
 
 /// Times that the block comes back before somebody looks whether it may still be kept, at most: they
 /// double while it does so within [`OFTEN`].
@@ -104,9 +105,9 @@ impl Slot {
     #[inline(always)]
     fn lend(&self, frames: usize) {
         let mut kept = 0;
-        if let Some([first, ..]) = self.front.get() {
+        if let Some(front) = self.front.get() {
             let len = self.len();
-            first.set(Use::Run { frames: frames as u32, whole: (len / FRAME) as u32 });
+            lend(front, frames, len);
             kept = len - frames * FRAME;
         }
         self.kept.store(kept, Ordering::Relaxed);

@@ -3,8 +3,9 @@
 //! Clearing a page that is there costs far less than fetching a new one; clearing one that is not
 //! fetches it, though the program may never touch it. What a thread does with such blocks it mostly does
 //! again: its [`Habit`] says whether they are cleared, or given back to the system whole, which makes
-//! them zero. How long the system takes over the latter tells how many pages there were. Where that is
-//! wished for, the system is asked which are there instead: those are cleared, and the others given back.
+//! them zero. How long the system takes over the latter tells how many pages there were; of a thread that
+//! touches much, no more than a part of a block is given back now and then, to see. Where that is wished
+//! for, the system is asked which pages are there instead: those are cleared, and the others given back.
 
 use core::cell::Cell;
 use core::ops::Range;
@@ -26,16 +27,27 @@ const STRETCHES: usize = 64;
 /// Nanoseconds for each page of a block that giving it back takes where so many of its pages had contents
 /// that clearing it costs less than fetching those again: about one in thirty.
 const TOLD: u64 = 8;
-/// Blocks that are cleared before the next one is given back to see, at first and at most.
-const CLEARED: Range<u16> = 16..1024;
+/// Nanoseconds beside, where the rest of the block was cleared: what the system needs is out of the caches
+/// then. A part that was touched all over takes some times as long.
+const COLD: u64 = 14_000;
+/// Blocks that are cleared before the next look, at first and at most, and how many times as many each time.
+/// The first one comes soon: a time that was taken once says little where others run.
+const CLEARED: Range<usize> = 4..1024;
+const GROWS: usize = 8;
+/// How many times [`ASKED`] they are long at most: a look costs as much after long blocks as after short ones.
+const CLEARED_ASKED: usize = 4096;
+/// Bytes that are given back to look: as few as there is a time to be seen of.
+const LOOKED_AT: usize = ASKED;
 
 /// Whether a thread touches much of what it wants zeroed.
 #[derive(Debug)]
 pub(super) struct Habit {
-    /// Blocks to clear until one is given back, and how many they were after the last one.
-    left: Cell<u16>,
-    all: Cell<u16>,
-    /// Whether the last one was given back: what has contents of the next one was touched since.
+    /// Blocks to clear until the next look, and how many they were after the last one: none where little
+    /// is touched.
+    left: Cell<usize>,
+    all: Cell<usize>,
+    /// Whether what is given back next was given back the last time: what of it has contents was touched
+    /// since.
     tells: Cell<bool>,
 }
 
@@ -44,22 +56,32 @@ impl Habit {
         Self { left: Cell::new(0), all: Cell::new(0), tells: Cell::new(false) }
     }
 
-    /// Whether the next block is to be cleared.
-    fn clears(&self) -> bool {
+    /// What of the next block, whose whole pages are `len` bytes, is to be given back: all of it from a
+    /// thread that touches little, and nothing from another, but for the middle of a block to look.
+    fn gives_back(&self, len: usize) -> Range<usize> {
         let left = self.left.get();
         self.left.set(left.saturating_sub(1));
-        left != 0
+        if left != 0 {
+            return len..len;
+        }
+        let looked_at = if self.all.get() == 0 { len } else { len.min(LOOKED_AT) };
+        // At its multiples: of huge pages below, one at most is split.
+        let start = (len - looked_at) / 2 / LOOKED_AT * LOOKED_AT;
+        start..start + looked_at
     }
 
-    /// Notes how many pages the block had that was given back.
-    fn note(&self, many: bool) {
+    /// Notes whether what was given back of a block of `len` bytes had many pages.
+    fn note(&self, many: bool, len: usize) {
         if !self.tells.replace(true) {
             return;
         }
-        let all = if many { (2 * self.all.get()).clamp(CLEARED.start, CLEARED.end) } else { 0 };
+        let before = self.all.get();
+        let most = CLEARED.end.min(CLEARED_ASKED / (len / ASKED)).max(CLEARED.start);
+        let all = if many { (GROWS * before).clamp(CLEARED.start, most) } else { 0 };
         self.all.set(all);
         self.left.set(all);
-        self.tells.set(!many);
+        // Around a part that was looked at all was cleared: the whole block tells nothing yet.
+        self.tells.set(!many && before == 0);
     }
 }
 
@@ -74,30 +96,38 @@ pub(super) unsafe fn clear(at: *mut u8, len: usize, dense: bool, habit: &Habit) 
     let whole = len / page * page;
     let is_small = len < ASKED || !at.addr().is_multiple_of(page);
     let by_pages = !is_small && wishes::zeroes_by_pages();
-    if is_small || if by_pages { dense } else { habit.clears() } {
+    if is_small || (by_pages && dense) {
         // SAFETY: 1. the caller's.
         unsafe { at.write_bytes(0, len) };
         return !is_small;
     }
-    // SAFETY: 1. the caller's.
-    unsafe {
-        at.add(whole).write_bytes(0, len - whole);
-        if by_pages {
+    if by_pages {
+        // SAFETY: 1. the caller's.
+        return unsafe {
+            at.add(whole).write_bytes(0, len - whole);
             clear_pages(at, whole / page, page)
-        } else {
-            habit.note(give_back_all(at, whole, page));
-            false
+        };
+    }
+    let back = habit.gives_back(whole);
+    // SAFETY: 1. the caller's; what is given back are whole pages of the block.
+    unsafe {
+        at.write_bytes(0, back.start);
+        at.add(back.end).write_bytes(0, len - back.end);
+        if !back.is_empty() {
+            let beside = if back.len() < whole { COLD } else { 0 };
+            habit.note(give_back_all(at.add(back.start), back.len(), page, beside), whole);
         }
     }
+    back.is_empty()
 }
 
 /// Gives all pages back, or clears them where the system keeps them. Answers whether so many of them had
-/// contents that clearing them would have been better.
+/// contents that clearing them would have been better; `beside` is what the call takes without any.
 ///
 /// # Safety
 ///
 /// 1. At `at` there are `len` bytes of whole pages, the caller's alone.
-unsafe fn give_back_all(at: *mut u8, len: usize, page: usize) -> bool {
+unsafe fn give_back_all(at: *mut u8, len: usize, page: usize, beside: u64) -> bool {
     let begun = clock::nanos();
     // SAFETY: 1. the caller's, here and there; a block is not at null.
     unsafe {
@@ -107,7 +137,7 @@ unsafe fn give_back_all(at: *mut u8, len: usize, page: usize) -> bool {
             return true;
         }
     }
-    clock::nanos().wrapping_sub(begun) > TOLD * (len / page) as u64
+    clock::nanos().wrapping_sub(begun) > beside + TOLD * (len / page) as u64
 }
 
 /// # Safety
@@ -200,5 +230,54 @@ fn give_back(at: *mut u8, pages: Range<usize>, page: usize, clear: impl Fn(Range
     if unsafe { memory::purge(from, pages.len() * page) }.is_err() {
         // Locked into memory, say.
         clear(pages);
+    }
+}
+
+#[cfg(all(test, not(strata_loom)))]
+mod tests {
+    use super::*;
+
+    const LEN: usize = 16 << 20;
+
+    /// How much of the next block is given back, if that has `many` pages.
+    fn next(habit: &Habit, many: bool) -> usize {
+        let back = habit.gives_back(LEN);
+        assert!(back.end <= LEN && back.start.is_multiple_of(LOOKED_AT));
+        if !back.is_empty() {
+            habit.note(many, LEN);
+        }
+        back.len()
+    }
+
+    #[test]
+    fn a_thread_that_touches_little_gives_all_back() {
+        let habit = Habit::new();
+        // Whatever the first one had in it.
+        assert_eq!(next(&habit, true), LEN);
+        assert!((0..100).all(|_| next(&habit, false) == LEN));
+    }
+
+    #[test]
+    fn a_thread_that_touches_much_clears_and_looks_ever_more_seldom() {
+        let habit = Habit::new();
+        assert_eq!([next(&habit, true), next(&habit, true)], [LEN, LEN]);
+        let mut cleared = CLEARED.start;
+        for _ in 0..10 {
+            assert!((0..cleared).all(|_| next(&habit, true) == 0));
+            // The first look empties, the second one sees what was touched since.
+            assert_eq!([next(&habit, true), next(&habit, true)], [LOOKED_AT, LOOKED_AT]);
+            cleared = (GROWS * cleared).min(CLEARED_ASKED / (LEN / ASKED));
+        }
+    }
+
+    #[test]
+    fn a_thread_that_touches_little_from_now_on_is_found_out() {
+        let habit = Habit::new();
+        while next(&habit, true) != 0 {}
+        while next(&habit, true) == 0 {}
+        assert_eq!(next(&habit, false), LOOKED_AT);
+        // Its pages were cleared, and so are there.
+        assert_eq!(next(&habit, true), LEN);
+        assert!((0..100).all(|_| next(&habit, false) == LEN));
     }
 }

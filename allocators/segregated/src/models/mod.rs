@@ -3,22 +3,22 @@
 //! Words of spans and tables are plain memory behind the locks that are explored: what goes wrong
 //! there shows as a block handed out twice, a purged block, or tables that contradict each other.
 
+mod fork;
+mod lend;
+
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
-use std::boxed::Box;
-use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::vec::Vec;
 
-use strata_core::lock::{RawLock, SpinLock};
 use strata_core::sync::{AtomicUsize, Ordering, model, thread};
 use strata_core::{Chunk, Contents, Exhausted, Source};
 
 use crate::central::Central;
 use crate::class::{self, CLASSES, Length};
 use crate::heap::Bare;
+use fork::{Forked, Lock, forked, leave_if_gone};
 
 /// Two classes whose first spans have two blocks.
 const CLASS: usize = CLASSES - 2;
@@ -80,77 +80,6 @@ unsafe impl Source for Pages {
     }
 }
 
-/// What stands for a fork: the one thread that is left. Others leave at their next step outside of locks;
-/// this one holds all locks and goes through them.
-///
-/// All threads of a model are one thread of the system.
-mod forked {
-    use super::Cell;
-
-    std::thread_local! {
-        static FORKED: Cell<usize> = const { Cell::new(0) };
-    }
-
-    pub(super) fn get() -> usize {
-        FORKED.get()
-    }
-
-    pub(super) fn set(who: usize) {
-        FORKED.set(who);
-    }
-}
-
-struct Gone;
-
-fn me() -> usize {
-    let id = std::format!("{:?}", thread::current().id());
-    1 + id.bytes().filter(u8::is_ascii_digit).fold(0, |n, digit| 10 * n + usize::from(digit - b'0'))
-}
-
-fn is_child() -> bool {
-    forked::get() == me()
-}
-
-fn leave_if_gone() {
-    if forked::get() != 0 && !is_child() {
-        resume_unwind(Box::new(Gone));
-    }
-}
-
-/// The lock of these models: it keeps the threads out that a fork left behind.
-#[derive(Debug)]
-struct Lock(SpinLock);
-
-// SAFETY: 1. the lock inside, but for the thread that holds all of them. 2. and 3. as there; what
-// unwinds does not hold it.
-unsafe impl RawLock for Lock {
-    fn open() -> Self {
-        Self(SpinLock::new())
-    }
-
-    fn lock(&self) {
-        if !is_child() {
-            self.0.lock();
-            if forked::get() != 0 {
-                // SAFETY: 1. just taken: the child is done with it.
-                unsafe { self.0.unlock() };
-                leave_if_gone();
-            }
-        }
-    }
-
-    fn try_lock(&self) -> bool {
-        is_child() || self.0.try_lock()
-    }
-
-    unsafe fn unlock(&self) {
-        if !is_child() {
-            // SAFETY: 1. the caller's.
-            unsafe { self.0.unlock() };
-        }
-    }
-}
-
 type Heap = Central<Pages, Bare<Lock>>;
 
 fn heap() -> Arc<Heap> {
@@ -185,6 +114,15 @@ fn put(heap: &Heap, class: usize, blocks: &[usize]) {
         assert_eq!(unsafe { block.read() }, 0xa5, "nobody purged or took a live block");
     }
     heap.flush(class, &pointers);
+}
+
+/// Has another thread do `work` with the heap.
+fn beside<R: 'static>(
+    heap: &Arc<Heap>,
+    work: impl FnOnce(&Heap) -> R + 'static,
+) -> thread::JoinHandle<R> {
+    let heap = Arc::clone(heap);
+    thread::spawn(move || work(&heap))
 }
 
 /// Blocks of a span of `class`.
@@ -222,7 +160,7 @@ fn explore_up_to(most: usize, work: impl Fn() + Sync + Send + 'static) {
     };
     let work = Arc::new(work);
     builder.check(move || {
-        forked::set(0);
+        forked::set(Forked::No);
         // A heap of loom's types is more than the stack of a model's first thread holds.
         let work = Arc::clone(&work);
         let roomy = thread::Builder::new().stack_size(1 << 20).spawn(move || work());
@@ -234,10 +172,9 @@ fn explore_up_to(most: usize, work: impl Fn() + Sync + Send + 'static) {
 fn two_threads_refill_and_flush_one_class() {
     explore(|| {
         let heap = heap();
-        let other = Arc::clone(&heap);
-        let thread = thread::spawn(move || {
-            let mut blocks = take(&other, CLASS, 2);
-            put(&other, CLASS, &blocks.split_off(1));
+        let thread = beside(&heap, move |other| {
+            let mut blocks = take(other, CLASS, 2);
+            put(other, CLASS, &blocks.split_off(1));
             blocks
         });
         let mine = take(&heap, CLASS, 2);
@@ -251,8 +188,7 @@ fn a_flush_by_another_thread_than_the_one_that_took() {
     explore(|| {
         let heap = heap();
         let passed = take(&heap, CLASS, 2);
-        let other = Arc::clone(&heap);
-        let thread = thread::spawn(move || put(&other, CLASS, &passed));
+        let thread = beside(&heap, move |other| put(other, CLASS, &passed));
         let mine = take(&heap, CLASS, 2);
         thread.join().unwrap();
         finish(heap, &[(CLASS, mine)]);
@@ -269,8 +205,7 @@ fn a_refill_while_a_flush_empties_and_retires_the_span() {
     explore(|| {
         let heap = heap();
         let (full, kept) = two_spans(&heap);
-        let other = Arc::clone(&heap);
-        let thread = thread::spawn(move || put(&other, CLASS, &full));
+        let thread = beside(&heap, move |other| put(other, CLASS, &full));
         let mine = take(&heap, CLASS, 2);
         thread.join().unwrap();
         finish(heap, &[(CLASS, kept), (CLASS, mine)]);
@@ -282,8 +217,7 @@ fn a_span_retires_while_another_class_cuts_one() {
     explore(|| {
         let heap = heap();
         let (full, kept) = two_spans(&heap);
-        let other = Arc::clone(&heap);
-        let thread = thread::spawn(move || put(&other, CLASS, &full));
+        let thread = beside(&heap, move |other| put(other, CLASS, &full));
         let mine = take(&heap, OTHER, 1);
         thread.join().unwrap();
         finish(heap, &[(CLASS, kept), (OTHER, mine)]);
@@ -299,8 +233,7 @@ fn a_purge_never_takes_a_page_of_a_block_that_is_handed_out() {
         kept.extend(take(&heap, CLASS, 1));
         put(&heap, CLASS, &full);
         put(&heap, CLASS, &kept.split_off(1));
-        let other = Arc::clone(&heap);
-        let thread = thread::spawn(move || other.purge(usize::MAX));
+        let thread = beside(&heap, move |other| other.purge(usize::MAX));
         let mut mine = take(&heap, CLASS, 1);
         mine.extend(take(&heap, CLASS, 1));
         let theirs = take(&heap, OTHER, 1);
@@ -315,8 +248,7 @@ fn a_purge_of_everything_while_another_thread_takes_the_span_that_was_kept() {
         let heap = heap();
         let block = take(&heap, CLASS, 1);
         put(&heap, CLASS, &block);
-        let other = Arc::clone(&heap);
-        let thread = thread::spawn(move || other.purge_all());
+        let thread = beside(&heap, move |other| other.purge_all());
         let mine = take(&heap, CLASS, 2);
         thread.join().unwrap();
         finish(heap, &[(CLASS, mine)]);
@@ -328,10 +260,9 @@ fn a_validation_finds_nothing_while_spans_come_and_go() {
     explore_up_to(2, || {
         let heap = heap();
         let (full, kept) = two_spans(&heap);
-        let other = Arc::clone(&heap);
-        let thread = thread::spawn(move || {
-            put(&other, CLASS, &full);
-            take(&other, OTHER, 1)
+        let thread = beside(&heap, move |other| {
+            put(other, CLASS, &full);
+            take(other, OTHER, 1)
         });
         assert_eq!(heap.validate().map(drop), Ok(()));
         let theirs = thread.join().unwrap();
@@ -344,10 +275,9 @@ fn a_class_gets_more_shelves_while_another_thread_frees_and_takes() {
     explore_up_to(2, || {
         let heap = heap();
         let (full, kept) = two_spans(&heap);
-        let other = Arc::clone(&heap);
-        let thread = thread::spawn(move || {
-            put(&other, CLASS, &full);
-            take(&other, CLASS, 2)
+        let thread = beside(&heap, move |other| {
+            put(other, CLASS, &full);
+            take(other, CLASS, 2)
         });
         heap.spread(CLASS);
         let mine = take(&heap, CLASS, 2);
@@ -361,64 +291,13 @@ fn two_threads_give_a_class_more_shelves() {
     explore_up_to(2, || {
         let heap = heap();
         let (full, kept) = two_spans(&heap);
-        let other = Arc::clone(&heap);
-        let thread = thread::spawn(move || {
+        let thread = beside(&heap, move |other| {
             other.spread(CLASS);
-            put(&other, CLASS, &full);
+            put(other, CLASS, &full);
         });
         heap.spread(CLASS);
         let mine = take(&heap, CLASS, 2);
         thread.join().unwrap();
         finish(heap, &[(CLASS, kept), (CLASS, mine)]);
-    });
-}
-
-/// Explores a fork at any moment of `work`, which may free the blocks of a full span.
-fn explore_fork(work: fn(&Heap, &[usize])) {
-    explore_up_to(2, move || {
-        let heap = heap();
-        let (full, kept) = two_spans(&heap);
-        let other = Arc::clone(&heap);
-        let theirs = full.clone();
-        let thread = thread::spawn(move || {
-            let outcome = catch_unwind(AssertUnwindSafe(|| work(&other, &theirs)));
-            assert!(outcome.is_ok_and(|()| true) || forked::get() != 0);
-        });
-        heap.hold();
-        forked::set(me());
-        // SAFETY: 1. the other thread leaves at its next step.
-        unsafe { heap.recover(0) };
-        let taken: usize = heap.validate().expect("tables agree").blocks;
-        let mine = [take(&heap, CLASS, 3), take(&heap, OTHER, 3)];
-        let all: BTreeSet<_> = mine.iter().flatten().chain(&kept).collect();
-        assert_eq!(all.len(), 7, "a block was handed out twice");
-        put(&heap, CLASS, &mine[0]);
-        put(&heap, OTHER, &mine[1]);
-        heap.purge_all();
-        assert_eq!(heap.validate().map(|checked| checked.blocks), Ok(taken));
-        put(&heap, CLASS, &kept);
-        forked::set(usize::MAX);
-        // SAFETY: 1. taken above.
-        unsafe { heap.let_go() };
-        thread.join().unwrap();
-        let mut heap = Arc::into_inner(heap).expect("the other thread is done");
-        forked::set(0);
-        heap.release();
-    });
-}
-
-#[test]
-fn a_fork_while_another_thread_empties_a_span_and_purges() {
-    explore_fork(|heap, full| {
-        put(heap, CLASS, full);
-        heap.purge_all();
-    });
-}
-
-#[test]
-fn a_fork_while_another_thread_takes_and_frees() {
-    explore_fork(|heap, _| {
-        let blocks = take(heap, OTHER, 2);
-        put(heap, OTHER, &blocks);
     });
 }
