@@ -38,12 +38,13 @@ pub(crate) trait Platform {
     fn now() -> u64;
     /// How many chunks blocks may have to themselves, where each is a mapping.
     fn most_mappings() -> usize;
-    /// Hears of memory that was used often, and answers whether to hear of it again makes no sense.
+    /// Hears of memory that was used often, all of whose pages have contents for sure where it is `dense`.
+    /// Answers whether to hear of it again makes no sense.
     ///
     /// # Safety
     ///
     /// 1. The `len` bytes at `at` are a block's, or a part, and the caller's alone.
-    unsafe fn often_used(_at: NonNull<u8>, _len: usize) -> bool {
+    unsafe fn often_used(_at: NonNull<u8>, _len: usize, _dense: bool) -> bool {
         true
     }
 }

@@ -99,7 +99,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             Found::Often(block, fresh, warm) => {
                 // SAFETY: 1. the front of a chunk whose block is the caller's: what is behind that is
                 // nobody's, and only lost by a purge, which does not read it.
-                if unsafe { P::often_used(block, warm) } {
+                if unsafe { P::often_used(block, warm, false) } {
                     self.with_owns(|ground| {
                         let at = found_chunk(ground, block, len);
                         // SAFETY: in the table, and ours alone under the lock.

@@ -12,6 +12,9 @@
 /// Uses after which somebody looks first; then after four times as many, and so on.
 const FIRST: u16 = 256;
 
+/// What a block counts for that was cleared as a whole: that costs more with small pages than a word on each.
+pub(crate) const CLEARED: u16 = 32;
+
 /// How often a block's memory was used for another block.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Uses(u16);
@@ -48,18 +51,18 @@ pub(crate) mod process {
     /// Pages of a sample.
     const SAMPLE: usize = 32;
 
-    /// Asks for huge pages under `len` bytes at `at` if all of it seems to have contents. Answers whether
-    /// to ask again makes no sense.
+    /// Asks for huge pages under `len` bytes at `at` if all of it seems to have contents, or is `dense` for
+    /// sure. Answers whether to ask again makes no sense.
     ///
     /// # Safety
     ///
     /// 1. The bytes are a block's of the process heap, or a part, and the caller's alone.
-    pub(crate) unsafe fn ask(at: NonNull<u8>, len: usize) -> bool {
+    pub(crate) unsafe fn ask(at: NonNull<u8>, len: usize, dense: bool) -> bool {
         if len < LEAST || wishes::has_huge_pages() || !are_allowed() {
             return true;
         }
         // SAFETY: 1. the caller's, here and there.
-        unsafe { is_dense(at, len) && memory::collapse(at, len / FRAME * FRAME).is_ok() }
+        unsafe { (dense || is_dense(at, len)) && memory::collapse(at, len / FRAME * FRAME).is_ok() }
     }
 
     /// Whether the system gives programs that ask for them huge pages; asked once.
@@ -109,8 +112,8 @@ pub(crate) mod process {
                 assert!(is_dense(at, LEAST));
                 at.add((2 * 5 + 1) * LEAST / (2 * SAMPLE)).write_bytes(0, FRAME);
                 assert!(!is_dense(at, LEAST));
-                assert!(!ask(at, LEAST));
-                assert!(ask(at, LEAST / 2), "too short for ever");
+                assert!(!ask(at, LEAST, false));
+                assert!(ask(at, LEAST / 2, true), "too short for ever");
                 memory::release(at, LEAST).unwrap();
             }
         }

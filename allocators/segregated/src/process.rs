@@ -146,9 +146,9 @@ impl Platform for Process {
         clock::coarse_millis()
     }
 
-    unsafe fn often_used(at: NonNull<u8>, len: usize) -> bool {
+    unsafe fn often_used(at: NonNull<u8>, len: usize, dense: bool) -> bool {
         // SAFETY: 1. the caller's.
-        unsafe { huge::process::ask(at, len) }
+        unsafe { huge::process::ask(at, len, dense) }
     }
 
     /// A quarter of what the system allows.

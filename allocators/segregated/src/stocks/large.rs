@@ -57,6 +57,8 @@ pub(crate) fn take_large_zeroed_in(stocks: &Stocks, layout: Layout) -> *mut u8 {
     if let Some(block) = slot.take(layout) {
         // SAFETY: 1. a block holds its layout, and is this thread's.
         let dense = unsafe { zero::clear(block, layout.size(), slot.dense.get(), &slot.habit) };
+        // SAFETY: 1. as above.
+        unsafe { slot.note_zeroed(layout.size(), dense) };
         // Of what is behind a block that is shorter nothing is known.
         slot.dense.set(dense && frames_of(layout.size()) * FRAME == slot.len());
         count(stocks, block, layout);

@@ -18,7 +18,7 @@ use strata_core::sync::unexplored::AtomicUsize;
 use super::zero::Habit;
 use crate::central::Platform;
 use crate::class::FRAME;
-use crate::huge::Uses;
+use crate::huge::{self, Uses};
 use crate::large::frames_of;
 use crate::lend::lend;
 use crate::process::{HEAP, Process};
@@ -198,10 +198,34 @@ impl Slot {
 
     /// Counts what the block served since the last look, and tells of one that served often.
     fn look(&self, block: NonNull<u8>) {
+        // SAFETY: 1. the slot's block, which is not out.
+        unsafe { self.count(self.all_turns.get() as u16, block, self.len(), false) };
+    }
+
+    /// Counts that the first `len` bytes of the block that just went out were cleared, all of them, or that
+    /// some went back to the system instead: then huge pages did, too.
+    ///
+    /// # Safety
+    ///
+    /// 1. Nobody else has it yet.
+    pub(super) unsafe fn note_zeroed(&self, len: usize, cleared: bool) {
+        match NonNull::new(self.at.get()) {
+            // SAFETY: 1. the caller's.
+            Some(block) if cleared => unsafe { self.count(huge::CLEARED, block, len, true) },
+            _ => self.uses.set(Uses::NONE),
+        }
+    }
+
+    /// Counts uses of the block, and tells of one that served often.
+    ///
+    /// # Safety
+    ///
+    /// 1. As for [`Platform::often_used`].
+    unsafe fn count(&self, more: u16, block: NonNull<u8>, len: usize, dense: bool) {
         let mut uses = self.uses.get();
-        if uses.count(self.all_turns.get() as u16) {
-            // SAFETY: 1. the slot's block, which is not out.
-            let enough = unsafe { Process::often_used(block, self.len()) };
+        if uses.count(more) {
+            // SAFETY: 1. the caller's.
+            let enough = unsafe { Process::often_used(block, len, dense) };
             uses = if enough { Uses::ENOUGH } else { uses };
         }
         self.uses.set(uses);
