@@ -16,6 +16,7 @@ pub mod memory;
 #[cfg_attr(target_os = "linux", path = "process/linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "process/unknown.rs")]
 mod process;
+pub mod random;
 #[cfg(all(feature = "memmap2", target_os = "linux"))]
 mod shared;
 mod source;
