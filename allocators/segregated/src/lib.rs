@@ -16,6 +16,9 @@ mod fork;
 mod give_back;
 mod global;
 mod ground;
+#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+#[cfg_attr(not(feature = "measures"), path = "unhardened.rs")]
+mod hardened;
 mod heap;
 mod large;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
@@ -44,6 +47,8 @@ mod territory;
 mod usage;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 mod wishes;
+#[cfg(all(feature = "guard-metadata", target_os = "linux", not(strata_loom)))]
+mod yard;
 
 pub use budget::GiveBack;
 pub use check::{Broken, Checked, Walked};

@@ -213,8 +213,14 @@ unsafe impl Source for ProcessMemory {
     }
 
     unsafe fn commit(&self, at: NonNull<u8>, len: usize) -> Result<(), Exhausted> {
+        #[cfg(feature = "guard-pages")]
         // SAFETY: the caller's obligations are the same ones.
-        unsafe { OsReserve.commit(at, len) }
+        return unsafe { crate::hardened::commit(at, len) }.map_err(|_| Exhausted);
+        #[cfg(not(feature = "guard-pages"))]
+        // SAFETY: the caller's obligations are the same ones.
+        unsafe {
+            OsReserve.commit(at, len)
+        }
     }
 
     unsafe fn purge(&self, at: NonNull<u8>, len: usize) -> Contents {

@@ -88,6 +88,8 @@ pub(crate) struct Ground {
     pub(crate) large: crate::own::Owns,
     pub(crate) scraps: crate::scraps::Scraps,
     states: [Option<State>; territory::MAX],
+    #[cfg(all(feature = "guard-metadata", target_os = "linux", not(strata_loom)))]
+    pub(crate) yard: crate::yard::Yard,
 }
 
 // SAFETY: its pointers are to memory of the heap's source, which no thread owns.
@@ -109,6 +111,8 @@ impl Ground {
             budget: Budget::new(),
             large: crate::own::Owns::new(),
             scraps: crate::scraps::Scraps::new(),
+            #[cfg(all(feature = "guard-metadata", target_os = "linux", not(strata_loom)))]
+            yard: crate::yard::Yard::new(),
         }
     }
 
