@@ -232,13 +232,15 @@ impl Ground {
         if let Some(run) = self.scraps.pop(length) {
             return Ok(run);
         }
+        let frames = 1 << length;
         #[cfg(all(feature = "guard-metadata", target_os = "linux", not(strata_loom)))]
-        return self.take_in_yard(source, all, 1 << length);
+        return self.take_in_yard(source, all, frames);
         #[cfg(not(all(feature = "guard-metadata", target_os = "linux", not(strata_loom))))]
-        self.take_alone(source, all, 1 << length)
+        self.take_alone(source, all, frames)
     }
 
     /// Frames for the heap's own use, from the ground.
+    #[inline(always)]
     pub(crate) fn take_alone<S: Source<Address = NonNull<u8>>>(
         &mut self,
         source: &S,
