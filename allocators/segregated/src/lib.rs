@@ -11,6 +11,7 @@ mod central;
 mod check;
 mod chunks;
 pub mod class;
+mod destroy;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 mod fork;
 mod give_back;
@@ -52,6 +53,7 @@ mod yard;
 
 pub use budget::GiveBack;
 pub use check::{Broken, Checked, Walked};
+pub use destroy::StillLive;
 #[cfg(feature = "std")]
 pub use global::SegregatedAlloc;
 pub use heap::Heap;
