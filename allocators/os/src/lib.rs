@@ -4,6 +4,8 @@
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+#[cfg(not(strata_loom))]
+mod bell;
 pub mod clock;
 mod error;
 #[cfg(feature = "memmap2")]
@@ -25,6 +27,8 @@ pub mod stack;
 mod tests;
 pub mod thread;
 
+#[cfg(not(strata_loom))]
+pub use bell::Bell;
 pub use error::OsError;
 #[cfg(feature = "memmap2")]
 pub use file::FileMap;
