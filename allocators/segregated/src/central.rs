@@ -15,6 +15,7 @@ use strata_core::{Chunk, Exhausted, Source};
 use crate::budget::FLOOR;
 use crate::class::{self, CLASSES, FRAME, Length};
 use crate::ground::{Ground, Run, Wanted, settle};
+use crate::limit::LIMITED;
 use crate::own::Own;
 use crate::region::Use;
 use crate::resident::{Grown, Resident};
@@ -38,6 +39,9 @@ pub(crate) trait Platform {
     fn now() -> u64;
     /// How many chunks blocks may have to themselves, where each is a mapping.
     fn most_mappings() -> usize;
+    /// Memory was left idle.
+    #[inline(always)]
+    fn idle_grew() {}
 }
 
 /// In this order what every heap writes is side by side, on as few pages as it fits: between the tables'
@@ -139,6 +143,10 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         let mut taken = self.take(class, !others, out);
         if taken.blocks == 0 && others {
             self.retire_empty();
+            taken = self.take(class, true, out);
+        }
+        if LIMITED && taken.blocks == 0 && self.allow(class::MAX_CLASSED).is_ok() {
+            // What was idle elsewhere went for it.
             taken = self.take(class, true, out);
         }
         let page_log2 = self.page_log2();
@@ -273,6 +281,9 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         let page = 1 << self.page_log2();
         let align = if (frames * FRAME).is_multiple_of(page) { page / FRAME } else { 1 };
         let (source, all) = (&self.source, &self.territories);
+        if !ground.fits(frames * FRAME) {
+            return Err(Exhausted);
+        }
         let taken = ground.take(source, all, Wanted::span(new_memory), frames, align)?;
         let run = taken.run;
         let id = match ground.take_place(&self.source, &self.territories, run.territory) {

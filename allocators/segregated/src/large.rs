@@ -74,6 +74,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
 
     fn take_run(&self, layout: Layout) -> Result<(NonNull<u8>, bool, Grown), Exhausted> {
         let (frames, align) = (frames_of(layout.size()), layout.align().div_ceil(FRAME));
+        self.allow(frames * FRAME)?;
         let take = |wanted| {
             self.ground.with(|ground| {
                 let (source, all) = (&self.source, &self.territories);
@@ -241,6 +242,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
 
     /// Adds the frames behind a run to it, if they are free.
     fn lengthen_run(&self, run: Run, frames: usize) -> Option<Grown> {
+        self.allow((frames - run.frames) * FRAME).ok()?;
         let taken = self.ground.with(|ground| {
             let more = frames - run.frames;
             let taken = ground.take_behind(&self.source, &self.territories, run, more)?;

@@ -4,6 +4,8 @@
 #[cfg(any(feature = "std", strata_loom, test))]
 extern crate std;
 
+#[cfg(all(feature = "background", target_os = "linux", not(strata_loom)))]
+mod background;
 mod budget;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 pub mod by_address;
@@ -24,6 +26,7 @@ mod heap;
 mod large;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 mod lend;
+mod limit;
 #[cfg(all(test, strata_loom))]
 mod models;
 mod own;
@@ -51,12 +54,16 @@ mod wishes;
 #[cfg(all(feature = "guard-metadata", target_os = "linux", not(strata_loom)))]
 mod yard;
 
+#[cfg(all(feature = "background", target_os = "linux", not(strata_loom)))]
+pub use background::{Background, BackgroundError};
 pub use budget::GiveBack;
 pub use check::{Broken, Checked, Walked};
 pub use destroy::StillLive;
 #[cfg(feature = "std")]
 pub use global::SegregatedAlloc;
 pub use heap::Heap;
+#[cfg(all(feature = "limit", target_os = "linux", not(strata_loom)))]
+pub use limit::LimitBelowLive;
 pub use report::{ClassReport, GivenBack, LargeReport, Report};
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 pub use strata_os::memory::HugePages;

@@ -145,6 +145,12 @@ impl Platform for Process {
         clock::coarse_millis()
     }
 
+    #[cfg(feature = "background")]
+    #[inline]
+    fn idle_grew() {
+        crate::background::idle_grew();
+    }
+
     /// A quarter of what the system allows.
     fn most_mappings() -> usize {
         static MOST: AtomicUsize = AtomicUsize::new(0);
