@@ -145,8 +145,9 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             self.retire_empty();
             taken = self.take(class, true, out);
         }
-        if LIMITED && taken.blocks == 0 && self.allow(class::MAX_CLASSED).is_ok() {
-            // What was idle elsewhere went for it.
+        if LIMITED && taken.blocks == 0 {
+            // What is idle elsewhere goes for it, so that the longest span fits, or a shorter one at least.
+            let _ = self.allow(class::MAX_FRAMES * FRAME);
             taken = self.take(class, true, out);
         }
         let page_log2 = self.page_log2();
