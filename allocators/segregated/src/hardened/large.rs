@@ -15,8 +15,8 @@ use crate::class::FRAME;
 use crate::process::{HEAP, Process};
 use crate::stocks::{self, Stocks};
 
-/// From here on a block is zeroed by giving its pages back, which costs less than to touch them.
-const GIVEN_BACK: usize = 128 << 10;
+/// From here on a block is zeroed by giving its pages back: below, to fetch them again costs more than clearing.
+const GIVEN_BACK: usize = 1 << 20;
 
 /// Live large blocks.
 static LARGE: AtomicUsize = AtomicUsize::new(0);

@@ -12,10 +12,10 @@ use super::{put_plain, small};
 use crate::class;
 use crate::stocks::{self, Stocks};
 
-/// Small blocks of a thread that wait, at most: what one sheet of scraps has room for.
-const MOST: usize = 4032 / size_of::<Entry>();
-/// Their bytes, at most.
-const BYTES: usize = 64 << 10;
+/// Small blocks of a thread that wait, at most: half a sheet of scraps.
+const MOST: usize = 1984 / size_of::<Entry>();
+/// Their bytes, at most: they are cleared and looked at, and should still be in the nearest cache then.
+const BYTES: usize = 16 << 10;
 /// Large blocks of a thread that wait, at most.
 const LARGE: usize = 4;
 
