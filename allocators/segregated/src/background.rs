@@ -136,8 +136,12 @@ fn run(background: Background) {
                 break;
             }
             HEAP.tick();
-            if background.watches_group && is_tight() {
-                process::purge();
+            if background.watches_group {
+                if is_tight() {
+                    process::purge();
+                }
+                // What asking left idle is no reason to look again; what others did goes with the rest.
+                IDLE_GREW.rang();
             }
         }
         stocks::flush_left(usize::MAX);

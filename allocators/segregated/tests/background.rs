@@ -6,6 +6,7 @@ use std::hint::black_box;
 use std::time::Duration;
 use std::{fs, thread};
 
+use strata_core::ByteCount;
 use strata_segregated::{Background, BackgroundError, GiveBack, SegregatedAlloc};
 
 #[global_allocator]
@@ -19,10 +20,11 @@ unsafe extern "C" {
     fn _exit(status: i32) -> !;
 }
 
-/// Committed bytes, and those of live blocks.
+/// Committed bytes, tables apart, and those of live blocks.
 fn figures() -> (usize, usize) {
     let stats = ALLOC.stats();
-    (stats.committed.expect("counted").get(), stats.allocated.expect("counted").get())
+    let bytes = |figure: Option<ByteCount>| figure.expect("counted").get();
+    (bytes(stats.committed) - bytes(stats.metadata), bytes(stats.allocated))
 }
 
 /// Waits until no more than the live blocks is held, and some.
