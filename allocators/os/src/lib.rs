@@ -4,6 +4,8 @@
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+#[cfg(not(strata_loom))]
+mod bell;
 pub mod clock;
 mod error;
 #[cfg(feature = "memmap2")]
@@ -16,6 +18,7 @@ pub mod memory;
 #[cfg_attr(target_os = "linux", path = "process/linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "process/unknown.rs")]
 mod process;
+pub mod random;
 #[cfg(all(feature = "memmap2", target_os = "linux"))]
 mod shared;
 mod source;
@@ -24,6 +27,8 @@ pub mod stack;
 mod tests;
 pub mod thread;
 
+#[cfg(not(strata_loom))]
+pub use bell::Bell;
 pub use error::OsError;
 #[cfg(feature = "memmap2")]
 pub use file::FileMap;

@@ -15,6 +15,7 @@ use strata_core::{Chunk, Exhausted, Source};
 use crate::budget::FLOOR;
 use crate::class::{self, CLASSES, FRAME, Length};
 use crate::ground::{Ground, Run, Wanted, settle};
+use crate::limit::LIMITED;
 use crate::own::Own;
 use crate::region::Use;
 use crate::resident::{Grown, Resident};
@@ -47,6 +48,9 @@ pub(crate) trait Platform {
     unsafe fn often_used(_at: NonNull<u8>, _len: usize, _dense: bool) -> bool {
         true
     }
+    /// Memory was left idle.
+    #[inline(always)]
+    fn idle_grew() {}
 }
 
 /// In this order what every heap writes is side by side, on as few pages as it fits: between the tables'
@@ -148,6 +152,11 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         let mut taken = self.take(class, !others, out);
         if taken.blocks == 0 && others {
             self.retire_empty();
+            taken = self.take(class, true, out);
+        }
+        if LIMITED && taken.blocks == 0 {
+            // What is idle elsewhere goes for it, so that the longest span fits, or a shorter one at least.
+            let _ = self.allow(class::MAX_FRAMES * FRAME);
             taken = self.take(class, true, out);
         }
         let page_log2 = self.page_log2();
@@ -282,6 +291,9 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         let page = 1 << self.page_log2();
         let align = if (frames * FRAME).is_multiple_of(page) { page / FRAME } else { 1 };
         let (source, all) = (&self.source, &self.territories);
+        if !ground.fits(frames * FRAME) {
+            return Err(Exhausted);
+        }
         let taken = ground.take(source, all, Wanted::span(new_memory), frames, align)?;
         let run = taken.run;
         let id = match ground.take_place(&self.source, &self.territories, run.territory) {

@@ -80,6 +80,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         grows: bool,
     ) -> Result<(NonNull<u8>, bool, Grown), Exhausted> {
         let (len, align) = (self.chunk_len(layout.size())?, layout.align());
+        self.allow(len)?;
         let found = self.with_owns(|ground| {
             let idle = ground.large.idle;
             let Some(mut chosen) = ground.large.choose(len, align, grows) else {
@@ -144,6 +145,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
 
     /// A chunk for a block of `len` that comes from elsewhere with its contents, and will grow.
     pub(crate) fn exact_chunk(&self, len: usize, align: usize) -> Result<NonNull<u8>, Exhausted> {
+        self.allow(len)?;
         if self.ground.with(|ground| ground.large.total()) >= MANY.min(P::most_mappings()) {
             return Err(Exhausted);
         }
@@ -293,6 +295,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         if len < old {
             return self.shorten(block, old, len).then_some((block, Grown::default()));
         }
+        self.allow(len - old).ok()?;
         let found = self.with_owns(|ground| {
             let at = found_chunk(ground, block, old);
             // SAFETY: found in the table.

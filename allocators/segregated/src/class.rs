@@ -27,7 +27,7 @@ pub const MAX_ALIGN: usize = FRAME;
 /// The unit that spans and runs are made of, on every system: 4 KiB.
 pub const FRAME: usize = 4096;
 /// The most frames of a span.
-const MAX_FRAMES: usize = 64;
+pub(crate) const MAX_FRAMES: usize = 64;
 
 /// Classes in steps of 8 bytes.
 const FINE: usize = 16;

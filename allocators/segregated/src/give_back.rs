@@ -59,6 +59,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// Purges if more than the budget is kept: at most [`PURGE`] bytes, or twice what this call made
     /// idle (`own`) or what the budget fell by, if that is more. Answers whether anything was purged.
     pub(crate) fn give_back(&self, own: usize) -> bool {
+        P::idle_grew();
         if !S::PURGES {
             return false;
         }

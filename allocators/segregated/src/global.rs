@@ -49,7 +49,7 @@ mod process_face {
     use crate::process::{self, HEAP};
     use crate::report::Report;
     use crate::usage::MemoryUsage;
-    use crate::{class, large, stocks, wishes};
+    use crate::{class, hardened, large, stocks, wishes};
     use strata_core::{ByteCount, Stats};
     use strata_os::memory::HugePages;
 
@@ -177,6 +177,7 @@ mod process_face {
         /// Bytes that a block of `layout` really has. O(1).
         pub fn good_size(&self, layout: Layout) -> usize {
             match class::class_of(layout) {
+                _ if hardened::ON => hardened::good_size(layout),
                 Some(class) => class::block_len(class),
                 None => large::usable(layout, HEAP.granule()),
             }
@@ -242,6 +243,7 @@ mod process_face {
         #[inline]
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
             let block = match class::class_of(layout) {
+                _ if hardened::ON => stocks::with(|stocks| hardened::take(stocks, layout)),
                 Some(class) => take(class.index(), layout.size()),
                 None => stocks::take_large(layout),
             };
@@ -250,6 +252,10 @@ mod process_face {
 
         #[inline]
         unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+            if hardened::ON {
+                let block = stocks::with(|stocks| hardened::take_zeroed(stocks, layout));
+                return count(block, layout.size());
+            }
             let Some(class) = class::class_of(layout) else {
                 return count(stocks::take_large_zeroed(layout), layout.size());
             };
@@ -276,6 +282,10 @@ mod process_face {
             stocks::requested::sub(layout.size());
             match class::class_of(layout) {
                 // SAFETY: 1. the caller's.
+                _ if hardened::ON => unsafe {
+                    stocks::with(|stocks| hardened::put(stocks, block, layout));
+                },
+                // SAFETY: 1. the caller's.
                 Some(class) => unsafe { put(class.index(), block) },
                 // SAFETY: 1. the caller's; so it is not null.
                 None => unsafe { stocks::put_large(NonNull::new_unchecked(block), layout) },
@@ -286,6 +296,10 @@ mod process_face {
         unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
             // SAFETY: the caller's: the new size makes a layout.
             let new = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
+            if hardened::ON {
+                // SAFETY: 1. the caller's: the layouts have one alignment.
+                return unsafe { resize_hardened(block, layout, new) };
+            }
             let (old_class, class) = (class::class_of(layout), class::class_of(new));
             if old_class == class && class.is_some() {
                 #[cfg(feature = "stats")]
@@ -295,6 +309,21 @@ mod process_face {
             // SAFETY: the caller's.
             unsafe { realloc_slow(block, layout, new, class.is_none() && old_class.is_none()) }
         }
+    }
+
+    /// `realloc` with measures against misuse.
+    ///
+    /// # Safety
+    ///
+    /// 1. `block` is a live block of the process heap for `layout`; `new` has the same alignment.
+    unsafe fn resize_hardened(block: *mut u8, layout: Layout, new: Layout) -> *mut u8 {
+        // SAFETY: 1. the caller's.
+        let to = unsafe { stocks::with(|stocks| hardened::resize(stocks, block, layout, new)) };
+        #[cfg(feature = "stats")]
+        if !to.is_null() {
+            stocks::requested::sub(layout.size());
+        }
+        count(to, new.size())
     }
 
     /// Moves a block to another class, or resizes a large one.

@@ -13,7 +13,7 @@ use strata_core::{Contents, Exhausted, Source, misuse};
 use crate::central::{Central, Platform};
 use crate::class::FRAME;
 use crate::ground::{Ground, Run, Wanted, settle};
-use crate::region::{FRAMES, Front, Tenant, Use};
+use crate::region::{FENCED, FRAMES, Front, Tenant, Use};
 use crate::resident::Grown;
 
 /// The largest block that gets a run.
@@ -63,7 +63,9 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         }
         match self.take_chunk(layout, false) {
             // So many chunks that there should be no more, or no addresses for another.
-            Err(Exhausted) if layout.size() <= FRAMES * FRAME && layout.align() <= RUN_MAX => {
+            Err(Exhausted)
+                if layout.size() <= (FRAMES - FENCED) * FRAME && layout.align() <= RUN_MAX =>
+            {
                 self.take_run(layout)
             }
             taken => taken,
@@ -72,6 +74,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
 
     fn take_run(&self, layout: Layout) -> Result<(NonNull<u8>, bool, Grown), Exhausted> {
         let (frames, align) = (frames_of(layout.size()), layout.align().div_ceil(FRAME));
+        self.allow(frames * FRAME)?;
         let take = |wanted| {
             self.ground.with(|ground| {
                 let (source, all) = (&self.source, &self.territories);
@@ -239,6 +242,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
 
     /// Adds the frames behind a run to it, if they are free.
     fn lengthen_run(&self, run: Run, frames: usize) -> Option<Grown> {
+        self.allow((frames - run.frames) * FRAME).ok()?;
         let taken = self.ground.with(|ground| {
             let more = frames - run.frames;
             let taken = ground.take_behind(&self.source, &self.territories, run, more)?;

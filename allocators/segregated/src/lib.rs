@@ -6,6 +6,8 @@ extern crate std;
 
 #[cfg(feature = "allocator-api2")]
 mod allocator;
+#[cfg(all(feature = "background", target_os = "linux", not(strata_loom)))]
+mod background;
 mod budget;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 pub mod by_address;
@@ -13,16 +15,21 @@ mod central;
 mod check;
 mod chunks;
 pub mod class;
+mod destroy;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 mod fork;
 mod give_back;
 mod global;
 mod ground;
+#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+#[cfg_attr(not(feature = "measures"), path = "unhardened.rs")]
+mod hardened;
 mod heap;
 mod huge;
 mod large;
 #[cfg(any(all(feature = "std", target_os = "linux", not(strata_loom)), all(test, strata_loom)))]
 mod lend;
+mod limit;
 #[cfg(all(test, strata_loom))]
 mod models;
 mod own;
@@ -47,12 +54,19 @@ mod territory;
 mod usage;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 mod wishes;
+#[cfg(all(feature = "guard-metadata", target_os = "linux", not(strata_loom)))]
+mod yard;
 
+#[cfg(all(feature = "background", target_os = "linux", not(strata_loom)))]
+pub use background::{Background, BackgroundError};
 pub use budget::GiveBack;
 pub use check::{Broken, Checked, Walked};
+pub use destroy::StillLive;
 #[cfg(feature = "std")]
 pub use global::SegregatedAlloc;
 pub use heap::Heap;
+#[cfg(all(feature = "limit", target_os = "linux", not(strata_loom)))]
+pub use limit::LimitBelowLive;
 pub use report::{ClassReport, GivenBack, LargeReport, Report};
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 pub use strata_os::memory::HugePages;

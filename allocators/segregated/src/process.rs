@@ -151,6 +151,12 @@ impl Platform for Process {
         unsafe { huge::process::ask(at, len, dense) }
     }
 
+    #[cfg(feature = "background")]
+    #[inline]
+    fn idle_grew() {
+        crate::background::idle_grew();
+    }
+
     /// A quarter of what the system allows.
     fn most_mappings() -> usize {
         static MOST: AtomicUsize = AtomicUsize::new(0);
@@ -219,8 +225,14 @@ unsafe impl Source for ProcessMemory {
     }
 
     unsafe fn commit(&self, at: NonNull<u8>, len: usize) -> Result<(), Exhausted> {
+        #[cfg(feature = "guard-pages")]
         // SAFETY: the caller's obligations are the same ones.
-        unsafe { OsReserve.commit(at, len) }
+        return unsafe { crate::hardened::commit(at, len) }.map_err(|_| Exhausted);
+        #[cfg(not(feature = "guard-pages"))]
+        // SAFETY: the caller's obligations are the same ones.
+        unsafe {
+            OsReserve.commit(at, len)
+        }
     }
 
     unsafe fn purge(&self, at: NonNull<u8>, len: usize) -> Contents {

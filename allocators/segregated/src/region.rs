@@ -12,6 +12,9 @@ use crate::class::CLASSES;
 
 /// Frames of a region: 2 MiB of them, a huge page on most systems.
 pub(crate) const FRAMES: usize = 512;
+/// Frames at the end of each region that nobody uses: a fence (`hardened/fences.rs`).
+pub(crate) const FENCED: usize =
+    cfg!(all(feature = "guard-pages", not(feature = "composed"))) as usize;
 const WORDS: usize = FRAMES / 64;
 
 /// One bit a frame.

@@ -233,6 +233,20 @@ impl Ground {
             return Ok(run);
         }
         let frames = 1 << length;
+        #[cfg(all(feature = "guard-metadata", target_os = "linux", not(strata_loom)))]
+        return self.take_in_yard(source, all, frames);
+        #[cfg(not(all(feature = "guard-metadata", target_os = "linux", not(strata_loom))))]
+        self.take_alone(source, all, frames)
+    }
+
+    /// Frames for the heap's own use, from the ground.
+    #[inline(always)]
+    pub(crate) fn take_alone<S: Source<Address = NonNull<u8>>>(
+        &mut self,
+        source: &S,
+        all: &Territories,
+        frames: usize,
+    ) -> Result<NonNull<u8>, Exhausted> {
         let taken = self.take(source, all, Wanted::Span, frames, 1)?;
         settle(all, taken.run, Use::Own { frames: frames as u32 });
         self.scraps.taken += frames * FRAME;

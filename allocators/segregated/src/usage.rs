@@ -116,6 +116,25 @@ impl Group {
     }
 }
 
+/// Whether tasks of the process's control group waited for memory lately, more than a hundredth of the time.
+#[cfg(feature = "background")]
+pub(crate) fn waits_for_memory() -> bool {
+    let group = read(Path::new("/proc/self/cgroup")).and_then(|text| Group::of(&text));
+    let group = group.filter(|group| !group.is_old).unwrap_or_default();
+    let mut groups = group.path.ancestors().map(|path| group.root.join(path));
+    let pressure = groups.find_map(|path| read(&path.join("memory.pressure")));
+    pressure.is_some_and(|text| waits(&text))
+}
+
+/// Reads lines like `some avg10=1.53 avg60=0.87 avg300=0.40 total=157656722`.
+#[cfg(feature = "background")]
+fn waits(pressure: &str) -> bool {
+    let percent = |line: &str| -> Option<u32> {
+        line.strip_prefix("some avg10=")?.split('.').next()?.parse().ok()
+    };
+    pressure.lines().find_map(percent).is_some_and(|percent| percent >= 1)
+}
+
 /// A number of bytes; `max`, and the number that the first version says instead, are none.
 fn limit(text: &str) -> Option<ByteCount> {
     let bytes: usize = text.trim().parse().ok()?;
@@ -142,6 +161,16 @@ mod tests {
         assert!(
             ["max\n", "9223372036854771712\n", "", "-1"].iter().all(|text| limit(text).is_none())
         );
+    }
+
+    #[cfg(feature = "background")]
+    #[test]
+    fn pressure_is_understood() {
+        assert!(waits("some avg10=1.53 avg60=0.87 avg300=0.40 total=15\nfull avg10=0.00"));
+        assert!(!waits("some avg10=0.99 avg60=9.87 avg300=0.40 total=15"));
+        assert!(!waits("") && !waits("some avg10"));
+        // Whatever there is here, it can be asked.
+        waits_for_memory();
     }
 
     #[test]

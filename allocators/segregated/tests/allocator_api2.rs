@@ -71,6 +71,28 @@ fn collections_live_in_a_heap_in_a_buffer() {
 }
 
 #[test]
+fn threads_share_a_heap_and_hand_its_collections_on() {
+    let heap: Heap<_, SpinLock> = Heap::new(OsSource::new());
+    let lists: Vec<Vec<u32, &Heap<_, _>>> = std::thread::scope(|scope| {
+        let filling = |n: u32| {
+            let heap = &heap;
+            scope.spawn(move || {
+                let mut list = Vec::new_in(heap);
+                list.extend(0..1000 * n);
+                list
+            })
+        };
+        let threads: Vec<_> = (1..5).map(filling).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a list")).collect()
+    });
+    assert!(lists.iter().all(|list| list.iter().copied().eq(0..list.len() as u32)));
+    let bytes: usize = lists.iter().map(|list| 4 * list.len()).sum();
+    assert!(heap.stats().allocated.is_some_and(|allocated| allocated.get() >= bytes));
+    drop(lists);
+    heap.destroy().expect("no block is live");
+}
+
+#[test]
 fn a_box_in_the_process_heap_goes_to_another_thread() {
     let boxed = Box::new_in([7_u64; 100], SegregatedAlloc);
     let sum = std::thread::spawn(move || boxed.iter().sum::<u64>()).join().expect("a sum");

@@ -1,5 +1,11 @@
 //! Large blocks that are used again and again get huge pages if the program touches all of them.
-#![cfg(all(feature = "std", target_os = "linux", not(miri), not(feature = "checked")))]
+#![cfg(all(
+    feature = "std",
+    target_os = "linux",
+    not(miri),
+    not(feature = "checked"),
+    not(feature = "measures")
+))]
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::fs;

@@ -1,6 +1,12 @@
 //! Large blocks of changing sizes: what a thread lends of the run that it keeps is nobody else's.
 
-#![cfg(all(feature = "std", target_os = "linux", not(miri), not(feature = "checked")))]
+#![cfg(all(
+    feature = "std",
+    target_os = "linux",
+    not(miri),
+    not(feature = "checked"),
+    not(feature = "measures")
+))]
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::sync::{Mutex, MutexGuard, mpsc};

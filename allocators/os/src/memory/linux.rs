@@ -144,6 +144,17 @@ pub(crate) unsafe fn decommit(at: NonNull<u8>, len: usize) -> Result<(), OsError
     Ok(())
 }
 
+pub(crate) unsafe fn guard(at: NonNull<u8>, len: usize) -> Result<(), OsError> {
+    // SAFETY: 1. to 3. of `memory::guard`: the caller's own range, touched by nobody.
+    checked("mprotect", unsafe { libc::mprotect(at.as_ptr().cast(), len, libc::PROT_NONE) })
+}
+
+pub(crate) unsafe fn unguard(at: NonNull<u8>, len: usize) -> Result<(), OsError> {
+    let usable = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: 1. and 2. of `memory::unguard`: the caller's own range.
+    checked("mprotect", unsafe { libc::mprotect(at.as_ptr().cast(), len, usable) })
+}
+
 /// `madvise` on a range of the caller's.
 ///
 /// # Safety

@@ -154,6 +154,37 @@ pub unsafe fn decommit(at: NonNull<u8>, len: usize) -> Result<(), OsError> {
     sys::keep_errno(|| unsafe { sys::decommit(at, len) })
 }
 
+/// Makes a range untouchable: a read or a write there ends the process by a signal. Its contents stay, and
+/// are there again after [`unguard`].
+///
+/// # Errors
+///
+/// `mprotect`: too many mappings. Nothing changed then.
+///
+/// # Safety
+///
+/// 1. The caller owns `[at, at + len)`, and it was mapped or reserved here.
+/// 2. `at` and `len` are multiples of [`page_size`], and `len` is not zero.
+/// 3. Nobody who may go on touches it until it is unguarded.
+pub unsafe fn guard(at: NonNull<u8>, len: usize) -> Result<(), OsError> {
+    // SAFETY: the caller's obligations are the same ones.
+    sys::keep_errno(|| unsafe { sys::guard(at, len) })
+}
+
+/// Makes a range usable again that was made untouchable by [`guard`]: less than [`commit`] does.
+///
+/// # Errors
+///
+/// `mprotect`: too many mappings. Nothing changed then.
+///
+/// # Safety
+///
+/// 1. and 2. as for [`guard`].
+pub unsafe fn unguard(at: NonNull<u8>, len: usize) -> Result<(), OsError> {
+    // SAFETY: the caller's obligations are the same ones.
+    sys::keep_errno(|| unsafe { sys::unguard(at, len) })
+}
+
 /// Gives the contents of a range back at once. It stays usable and reads as zeroes.
 ///
 /// # Errors

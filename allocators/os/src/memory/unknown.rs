@@ -43,6 +43,14 @@ pub(crate) unsafe fn decommit(_at: NonNull<u8>, _len: usize) -> Result<(), OsErr
     unknown("decommit")
 }
 
+pub(crate) unsafe fn guard(_at: NonNull<u8>, _len: usize) -> Result<(), OsError> {
+    unknown("guard")
+}
+
+pub(crate) unsafe fn unguard(_at: NonNull<u8>, _len: usize) -> Result<(), OsError> {
+    unknown("unguard")
+}
+
 pub(crate) unsafe fn purge(_at: NonNull<u8>, _len: usize) -> Result<(), OsError> {
     unknown("purge")
 }

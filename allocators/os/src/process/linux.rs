@@ -73,6 +73,15 @@ pub(crate) fn stack_top() -> Option<usize> {
     found.map(|range| range.end)
 }
 
+/// Eight bytes of the system's, without waiting for them; `None` where it has none yet.
+pub(crate) fn random() -> Option<u64> {
+    let mut bits = 0_u64;
+    // SAFETY: a place of that length.
+    let got =
+        unsafe { libc::getrandom((&raw mut bits).cast(), size_of::<u64>(), libc::GRND_NONBLOCK) };
+    (got == size_of::<u64>() as isize).then_some(bits)
+}
+
 pub(crate) fn coarse_millis() -> u64 {
     let now = read(libc::CLOCK_MONOTONIC_COARSE);
     (now.tv_sec as u64).wrapping_mul(1000).wrapping_add(now.tv_nsec as u64 / 1_000_000)

@@ -33,6 +33,10 @@ pub(crate) fn stack_top() -> Option<usize> {
     None
 }
 
+pub(crate) fn random() -> Option<u64> {
+    None
+}
+
 pub(crate) fn coarse_millis() -> u64 {
     0
 }

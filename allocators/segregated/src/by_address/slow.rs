@@ -7,6 +7,7 @@ use strata_core::{Source, misuse};
 
 use super::{ByAddress, layout_of, take};
 use crate::class::{self, FRAME};
+use crate::hardened;
 use crate::large;
 use crate::process::HEAP;
 #[cfg(feature = "profile")]
@@ -136,6 +137,14 @@ pub(super) unsafe extern "C" fn free_sized_slow(
     align: usize,
     stocks: &Stocks,
 ) {
+    if hardened::ON {
+        let said = layout_of(size, align);
+        if said.is_none() && !block.is_null() {
+            misuse::stop("a block was freed with another size or alignment than it has");
+        }
+        // SAFETY: 1. the caller's.
+        return unsafe { hardened::by_address::free(stocks, block, said) };
+    }
     let Some(at) = NonNull::new(block) else { return };
     let layout = layout_of(size, align);
     match (find(at), layout, layout.and_then(class::class_of)) {

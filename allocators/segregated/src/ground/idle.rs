@@ -7,7 +7,7 @@ use strata_core::{Contents, Source};
 
 use super::{BATCH, Ground, Placing, Run, tables};
 use crate::class::FRAME;
-use crate::region::{FRAMES, Table};
+use crate::region::{FENCED, FRAMES, Table};
 #[cfg(any(all(feature = "std", target_os = "linux"), test))]
 use crate::region::{FrameSet, Use};
 use crate::territory::Territories;
@@ -21,7 +21,7 @@ impl Ground {
         for (number, territory) in all.iter().enumerate() {
             for region in 0..self.regions(number) {
                 let (table, summary) = tables(&territory, region);
-                let there = (territory.frames() - region * FRAMES).min(FRAMES);
+                let there = (territory.frames() - region * FRAMES).min(FRAMES - FENCED);
                 let (used, idle) = (table.used.count(0..FRAMES), table.idle.count(0..FRAMES));
                 let clash = (0..FRAMES).any(|frame| {
                     let sets = [&table.used, &table.idle, &table.purged];
@@ -132,7 +132,7 @@ impl Ground {
     pub(crate) fn reclaim(&mut self, all: &Territories) {
         for (number, territory) in all.iter().enumerate() {
             for region in 0..self.regions(number) {
-                let there = (territory.frames() - region * FRAMES).min(FRAMES);
+                let there = (territory.frames() - region * FRAMES).min(FRAMES - FENCED);
                 let mut carried = FrameSet::default();
                 let mut frame = 0;
                 while frame < there {

@@ -88,6 +88,11 @@ pub(crate) struct Ground {
     pub(crate) large: crate::own::Owns,
     pub(crate) scraps: crate::scraps::Scraps,
     states: [Option<State>; territory::MAX],
+    /// Bytes that may be held: see `limit.rs`.
+    #[cfg(all(feature = "limit", target_os = "linux", not(strata_loom)))]
+    pub(crate) most: usize,
+    #[cfg(all(feature = "guard-metadata", target_os = "linux", not(strata_loom)))]
+    pub(crate) yard: crate::yard::Yard,
 }
 
 // SAFETY: its pointers are to memory of the heap's source, which no thread owns.
@@ -109,6 +114,10 @@ impl Ground {
             budget: Budget::new(),
             large: crate::own::Owns::new(),
             scraps: crate::scraps::Scraps::new(),
+            #[cfg(all(feature = "limit", target_os = "linux", not(strata_loom)))]
+            most: usize::MAX,
+            #[cfg(all(feature = "guard-metadata", target_os = "linux", not(strata_loom)))]
+            yard: crate::yard::Yard::new(),
         }
     }
 

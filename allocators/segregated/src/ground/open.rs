@@ -6,7 +6,7 @@ use strata_core::{Exhausted, Source};
 
 use super::{Ground, Placing, STEP, State, TABLE_STEP};
 use crate::class::FRAME;
-use crate::region::{FRAMES, Summary};
+use crate::region::{FENCED, FRAMES, Summary};
 use crate::span::NONE;
 use crate::territory::{self, Territories, Territory};
 
@@ -49,7 +49,7 @@ impl Ground {
         let used = region + 1;
         let parts = &mut state.parts;
         parts.commit_regions(source, used, TABLE_STEP)?;
-        let there = (territory.frames() - region * FRAMES).min(FRAMES);
+        let there = (territory.frames() - region * FRAMES).min(FRAMES - FENCED);
         Self::open(source, parts, region, region * FRAMES + there)?;
         // SAFETY: in the tables, committed above, and nobody knows the region yet.
         unsafe {

@@ -253,6 +253,8 @@ unsafe extern "C" fn thread_ends(thread: *mut c_void) {
 /// Takes a thread's stocks out of its hands, and keeps them for the next thread: their bounds, and as
 /// many blocks as there is room for.
 fn leave(thread: &mut Thread) {
+    #[cfg(feature = "measures")]
+    crate::hardened::drain(thread.stocks());
     thread.stocks().slot.give();
     THREADS.fetch_sub(1, Ordering::Relaxed);
     let high = HEAP.resident.high();

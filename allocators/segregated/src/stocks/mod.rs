@@ -27,6 +27,8 @@ mod sampling;
 mod slot;
 mod slow;
 mod thread;
+#[cfg(feature = "measures")]
+mod watched;
 mod zero;
 
 use core::{mem, ptr};
@@ -53,6 +55,8 @@ pub(crate) use slow::{
 };
 #[cfg(not(feature = "profile"))]
 pub(crate) use unsampled::{take_counted, take_counted_in};
+#[cfg(feature = "measures")]
+pub(crate) use watched::{are_there, give_scrap, mix, take_scrap};
 
 /// Without the profiler, nothing counts.
 #[cfg(not(feature = "profile"))]
@@ -89,6 +93,8 @@ pub(crate) struct Stocks {
     pub(crate) sampling: sampling::Sampling,
     state: life::State,
     slot: slot::Slot,
+    #[cfg(feature = "measures")]
+    pub(crate) here: crate::hardened::Here,
 }
 
 // What `by_address` promises of the first words.
@@ -126,6 +132,8 @@ impl Stocks {
             sampling: sampling::Sampling::new(),
             state,
             slot,
+            #[cfg(feature = "measures")]
+            here: crate::hardened::Here::new(),
         }
     }
 
@@ -202,6 +210,12 @@ fn flat(stocks: &Stocks) -> &Stocks {
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     stocks
+}
+
+/// Calls `work` with this thread's stocks.
+#[inline(always)]
+pub(crate) fn with<R>(work: impl FnOnce(&Stocks) -> R) -> R {
+    STOCKS.with(|stocks| work(flat(stocks)))
 }
 
 /// A block of `class` for a request of `bytes`, null where the system has no more.

@@ -66,8 +66,11 @@ pub(crate) fn take_slow_in(stocks: &Stocks, class: usize) -> *mut u8 {
         flush_left(usize::MAX);
         return HEAP.take_one(class);
     }
-    // The lowest address goes first.
+    // The lowest address goes first, where the order is not drawn.
+    #[cfg(not(feature = "measures"))]
     room[..got].reverse();
+    #[cfg(feature = "measures")]
+    crate::hardened::arrange(stocks, &mut room[..got]);
     let block = room[got - 1];
     thread.set(class, got - 1);
     thread.trim_near_peak(class, grown);
@@ -108,6 +111,8 @@ pub(crate) unsafe fn put_slow_in(stocks: &Stocks, class: usize, block: *mut u8) 
 
 /// Gives `stocks`, the thread's own, back.
 pub(crate) fn flush_in(stocks: &Stocks) {
+    #[cfg(feature = "measures")]
+    crate::hardened::drain(stocks);
     // SAFETY: as in `thread`.
     if let Some(thread) = unsafe { stocks.state.thread.get().as_mut() } {
         thread.flush();

@@ -153,9 +153,11 @@ impl Territory {
                 let to = align_up(from.checked_add(len)?, unit)?;
                 Some((from, to))
             };
+            // With `guard-metadata`, what is reserved apart from the parts is never made usable.
+            let guard = if cfg!(feature = "guard-metadata") && !committed { unit } else { 0 };
             let parts = (|| {
                 let summaries = (regions * size_of::<Summary>()).saturating_sub(HEAD);
-                let summaries = place(align_up(start, unit)?, summaries)?;
+                let summaries = place(align_up(start + guard, unit)?, summaries)?;
                 let tables = place(summaries.1, HEAD + regions * size_of::<Region>())?;
                 let spans = place(tables.1, frames * size_of::<Span>())?;
                 let mut placing = [(spans.1, spans.1); TABLES];
@@ -164,7 +166,7 @@ impl Territory {
                     *part = place(end, len)?;
                     end = part.1;
                 }
-                let first = align_up(end, align.max(unit))?;
+                let first = align_up(end + guard, align.max(unit))?;
                 Some(([summaries.0, tables.0, spans.0, spans.1, first], placing))
             })();
             let Some(([summaries, tables, spans, behind, first], placing)) = parts else {

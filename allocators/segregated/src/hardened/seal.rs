@@ -1,0 +1,229 @@
+//! The word behind a block: that it is live or freed, and how many bytes the program has of it.
+//!
+//! A word is a hash of the block's address by the process's key, so that nobody who does not know the key can
+//! make one, and no word is right elsewhere: not inside a block, nor in another's place. The highest 16 bits
+//! take the **slack**, the bytes between the program's last one and the word: a free with another size shows
+//! by them. On the first eight bytes of the slack stands a mark, so that a write of one byte too many shows
+//! wherever the block ends. A freed block's word is the complement.
+//!
+//! The hash is a multiplication folded in half, as in wyhash: it keeps from guessing, not from those who
+//! read many words.
+
+use strata_core::misuse;
+use strata_core::sync::Ordering;
+use strata_core::sync::unexplored::AtomicUsize;
+
+/// Bytes of a word.
+const WORD: usize = size_of::<u64>();
+/// Where the slack is in a word: at its highest addresses, so that a write that runs on changes the hash
+/// before it changes the slack.
+const SLACK: u32 = 48;
+const HASH: u64 = (1 << SLACK) - 1;
+/// Each byte of a mark: not zero, which is what is written too far most often.
+const MARK: u8 = 0xA7;
+
+const OVERRUN: &str = "a block was written beyond its end";
+const NO_BLOCK: &str = "what was freed is no block, or was written beyond its end";
+const TWICE: &str = "a block was freed twice, or resized after it was freed";
+const OTHER_SIZE: &str = "a block was freed with another size than it has";
+
+/// The process's key; zero until the first use.
+static KEY: AtomicUsize = AtomicUsize::new(0);
+
+/// The process's key.
+#[inline(always)]
+pub(super) fn key() -> u64 {
+    // Relaxed: it is all that is read.
+    match KEY.load(Ordering::Relaxed) {
+        0 => key_slow(),
+        key => key as u64,
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn key_slow() -> u64 {
+    let drawn = strata_os::random::bits() as usize | 1;
+    // Relaxed, both: see `key`. Whoever comes second takes the first one's.
+    match KEY.compare_exchange(0, drawn, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => drawn as u64,
+        Err(key) => key as u64,
+    }
+}
+
+#[inline(always)]
+fn hash(block: *mut u8) -> u64 {
+    let key = key();
+    let product = u128::from(block.addr() as u64 ^ key) * u128::from(key.rotate_left(29) | 1);
+    product as u64 ^ (product >> 64) as u64
+}
+
+/// Where the word of a block stands.
+///
+/// # Safety
+///
+/// 1. `block` has `len` bytes, a multiple of 8 and at least that many, at a multiple of 8.
+#[inline(always)]
+unsafe fn word(block: *mut u8, len: usize) -> *mut u64 {
+    debug_assert!(len >= WORD && len.is_multiple_of(WORD) && block.addr().is_multiple_of(WORD));
+    // SAFETY: in the block (1.).
+    unsafe { block.add(len - WORD).cast() }
+}
+
+/// Seals a block of `len` bytes of which the program has the first `size`.
+///
+/// # Safety
+///
+/// 1. `block` has `len` bytes, the caller's alone, as [`word`] wants them, and `size` is at most `len - 8`.
+#[inline(always)]
+pub(super) unsafe fn seal(block: *mut u8, len: usize, size: usize) {
+    debug_assert!(size + WORD <= len);
+    let slack = len - WORD - size;
+    // SAFETY: in the block (1.): between the program's bytes and the word.
+    unsafe {
+        let from = block.add(size);
+        if slack >= WORD {
+            from.cast::<u64>().write_unaligned(u64::from_ne_bytes([MARK; 8]));
+        } else if slack != 0 {
+            mark_short(from, slack);
+        }
+        word(block, len).write((hash(block) ^ (slack as u64) << SLACK).to_le());
+    }
+}
+
+/// # Safety
+///
+/// 1. At `from` there are `slack` bytes, less than 8, of the caller's.
+#[inline(always)]
+unsafe fn mark_short(mut from: *mut u8, slack: usize) {
+    // SAFETY: 1. the caller's: the parts come to `slack` bytes.
+    unsafe {
+        if slack & 4 != 0 {
+            from.cast::<[u8; 4]>().write([MARK; 4]);
+            from = from.add(4);
+        }
+        if slack & 2 != 0 {
+            from.cast::<[u8; 2]>().write([MARK; 2]);
+            from = from.add(2);
+        }
+        if slack & 1 != 0 {
+            from.write(MARK);
+        }
+    }
+}
+
+/// Whether the mark stands.
+///
+/// # Safety
+///
+/// 1. At `from` there are `slack` bytes that were marked.
+#[inline(always)]
+unsafe fn is_marked(mut from: *mut u8, slack: usize) -> bool {
+    // SAFETY: 1. the caller's, in whole or in parts.
+    unsafe {
+        if slack >= WORD {
+            return from.cast::<[u8; WORD]>().read() == [MARK; WORD];
+        }
+        let mut same = true;
+        if slack & 4 != 0 {
+            same &= from.cast::<[u8; 4]>().read() == [MARK; 4];
+            from = from.add(4);
+        }
+        if slack & 2 != 0 {
+            same &= from.cast::<[u8; 2]>().read() == [MARK; 2];
+            from = from.add(2);
+        }
+        if slack & 1 != 0 {
+            same &= from.read() == MARK;
+        }
+        same
+    }
+}
+
+/// How many bytes the program has of a block. Stops the process where the block is not sealed, was written
+/// beyond its end, or has another size than was `said`.
+///
+/// # Safety
+///
+/// 1. `block` has `len` bytes, as [`word`] wants them.
+#[inline(always)]
+pub(super) unsafe fn size_of_sealed(block: *mut u8, len: usize, said: Option<usize>) -> usize {
+    // SAFETY: 1. the caller's.
+    let found = u64::from_le(unsafe { word(block, len).read() }) ^ hash(block);
+    let slack = (found >> SLACK) as usize;
+    if found & HASH != 0 || slack > len - WORD {
+        misuse::stop(if found == u64::MAX { TWICE } else { NO_BLOCK });
+    }
+    let size = len - WORD - slack;
+    if said.is_some_and(|said| said != size) {
+        misuse::stop(OTHER_SIZE);
+    }
+    // SAFETY: sealed, so so many bytes stand before the word, the first of them marked.
+    if !unsafe { is_marked(block.add(size), slack) } {
+        misuse::stop(OVERRUN);
+    }
+    size
+}
+
+/// Marks a block as freed.
+///
+/// # Safety
+///
+/// 1. As for [`seal`].
+#[inline(always)]
+pub(super) unsafe fn unseal(block: *mut u8, len: usize) {
+    // SAFETY: 1. the caller's.
+    unsafe { word(block, len).write((!hash(block)).to_le()) };
+}
+
+/// Whether a block is marked as freed.
+///
+/// # Safety
+///
+/// 1. As for [`size_of_sealed`].
+#[inline(always)]
+pub(super) unsafe fn is_unsealed(block: *mut u8, len: usize) -> bool {
+    // SAFETY: 1. the caller's.
+    u64::from_le(unsafe { word(block, len).read() }) == !hash(block)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seal_says_the_size_and_is_of_one_place() {
+        let mut words = [0_u64; 40];
+        let block = words.as_mut_ptr().cast::<u8>();
+        for len in (8..=256).step_by(8) {
+            for size in 0..=len - WORD {
+                // SAFETY: 1. in the array.
+                unsafe {
+                    seal(block, len, size);
+                    assert_eq!(size_of_sealed(block, len, Some(size)), size);
+                    assert!(!is_unsealed(block, len));
+                    let next = block.add(8);
+                    next.add(len - WORD).cast::<u64>().write(word(block, len).read());
+                    assert_ne!(word(next, len).read() ^ hash(next), 0);
+                    unseal(block, len);
+                    assert!(is_unsealed(block, len));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_byte_too_many_is_seen_at_every_size() {
+        let mut words = [0_u64; 10];
+        let block = words.as_mut_ptr().cast::<u8>();
+        for size in 0..=56 {
+            // SAFETY: 1. in the array.
+            unsafe {
+                seal(block, 64, size);
+                *block.add(size) ^= 1;
+                let found = u64::from_le(word(block, 64).read()) ^ hash(block);
+                assert!(found & HASH != 0 || !is_marked(block.add(size), 56 - size), "{size}");
+            }
+        }
+    }
+}
