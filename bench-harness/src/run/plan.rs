@@ -42,6 +42,10 @@ pub struct RunOptions {
     pub memory_runs: Option<usize>,
     /// What is written into new blocks.
     pub touch: Touch,
+    /// Whether the memory pass probes what the free memory at the peak can serve.
+    pub absorption: bool,
+    /// Whether the memory pass waits ten seconds once all is freed.
+    pub ten_seconds: bool,
     /// Whether to count instructions.
     pub instructions: bool,
     /// Whether to run every subject under the judge first.
