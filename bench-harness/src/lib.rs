@@ -3,7 +3,7 @@
 //! # The modules
 //!
 //! - [`trace`]: what a program did, as a file and as a stream of events; [`record`]: making one;
-//!   [`import`]: making one of what another tool wrote.
+//!   [`import`]: making one of what another tool wrote; [`mod@synth`]: of a measured profile.
 //! - [`mod@subject`]: the allocators under measurement.
 //! - [`script`]: a trace made ready for replay; [`child`]: the process that replays it.
 //! - kernel: workloads written in Rust, for times that a replay's overhead would hide.
@@ -45,6 +45,7 @@ mod scaling;
 pub mod script;
 mod shared;
 pub mod subject;
+pub mod synth;
 pub mod trace;
 
 pub use cli::{Linked, command, command_with};

@@ -17,6 +17,7 @@ mod replay;
 mod rows;
 mod run;
 mod scaling;
+mod synth;
 
 use crate::child::channel::UNUSABLE;
 use crate::error::Result;
@@ -74,6 +75,8 @@ enum Command {
     Convert(files::ConvertArgs),
     /// Make a trace of what another tool wrote: malloc lab, valgrind, mtrace, heaptrack.
     Import(import::Args),
+    /// Make a trace of a profile: sizes with their rates and live counts, from CSV.
+    Synth(synth::Args),
     /// Tell everything about a trace.
     Info(files::InfoArgs),
     /// Make report.html again from stored results, or CSV or Markdown of them.
@@ -146,6 +149,7 @@ pub fn command_with(linked: &Linked) -> ExitCode {
         Command::Replay(args) => replay::main(&args),
         Command::Map(args) => replay::map_main(&args),
         Command::Compare(args) => compare::main(&args),
+        Command::Synth(args) => synth::main(&args),
         Command::Info(args) => files::info_main(&args),
         Command::Report(args) => files::report_main(&args),
         Command::Subjects => files::subjects_main(),
