@@ -8,7 +8,8 @@ use crate::kernel::Random;
 use crate::subject::Subject;
 use std::io;
 
-/// Fresh memory by bytes asked for.
+/// Memory beyond what the full heap had, by bytes asked for: who gave back what was freed may take it
+/// again.
 fn fresh(name: &str, before: u64, after: u64, asked: usize) -> Figure {
     let grown = after.saturating_sub(before) as f64;
     Figure::new(name, Unit::Ratio, Some(grown / asked.max(1) as f64))
@@ -19,10 +20,9 @@ pub(super) fn phase<S: Subject>(held: &mut Held<S>, job: &Job) -> io::Result<Vec
     let mut random = Random::new(job.seed);
     held.take_until(job.live, || random.between(16, 256) as usize)?;
     held.shuffle(&mut random);
-    let full = held.live;
+    let (full, before) = (held.live, held.resident()?);
     held.keep(held.count() * (100 - job.part as usize) / 100);
-    let (freed, before) = (full - held.live, held.resident()?);
-    let asked = held.take_until(freed, || random.between(1024, 4096) as usize)?;
+    let asked = held.take_until(full - held.live, || random.between(1024, 4096) as usize)?;
     Ok(vec![fresh(&format!("{}% freed", job.part), before, held.resident()?, asked)])
 }
 
@@ -32,7 +32,7 @@ pub(super) fn checkerboard<S: Subject>(held: &mut Held<S>, job: &Job) -> io::Res
     const BYTES: usize = 1024;
     held.take_until(job.live, || BYTES)?;
     held.sort();
-    let full = held.live;
+    let (full, mut most) = (held.live, held.resident()?);
     // From the end, so that the one that takes a place was looked at before.
     for place in (0..held.count()).rev().filter(|place| place % 2 == 1) {
         held.give(place);
@@ -40,9 +40,10 @@ pub(super) fn checkerboard<S: Subject>(held: &mut Held<S>, job: &Job) -> io::Res
     let (freed, kept) = (full - held.live, held.count());
     let mut figures = Vec::new();
     for (name, bytes) in [("the same size", BYTES), ("twice the size", 2 * BYTES)] {
-        let before = held.resident()?;
         let asked = held.take_until(freed, || bytes)?;
-        figures.push(fresh(name, before, held.resident()?, asked));
+        let now = held.resident()?;
+        figures.push(fresh(name, most, now, asked));
+        most = most.max(now);
         held.keep(kept);
     }
     Ok(figures)

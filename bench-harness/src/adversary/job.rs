@@ -42,12 +42,12 @@ impl Program {
                  words of 256 B; ≥ what every allocator needs that does not move blocks"
             }
             Self::Phase => {
-                "16 to 256 B until full, a share freed by chance, as many bytes of 1 to 4 KiB: fresh \
-                 memory by bytes asked for, 0 where all is used again"
+                "16 to 256 B until full, a share freed by chance, as many bytes of 1 to 4 KiB: memory \
+                 beyond the full heap's by bytes asked for, 0 where all is used again"
             }
             Self::Checkerboard => {
-                "1 KiB until full, every second by address freed, as many bytes asked for: fresh memory by \
-                 these"
+                "1 KiB until full, every second by address freed, as many bytes asked for: memory beyond \
+                 the full heap's by these"
             }
             Self::Fill => {
                 "1 B to 4 KiB until full, then a twentieth replaced by chance, 200 times: requested by \

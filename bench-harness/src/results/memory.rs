@@ -246,6 +246,10 @@ impl MemoryRow {
     /// The four measures of Johnstone and Wilson; checkpoints with less than 256 KiB live do not count
     /// for the first.
     pub fn johnstone_wilson(&self) -> JohnstoneWilson {
+        // Of the no-op only the harness's own memory is known.
+        if self.max_ratio.is_none() {
+            return JohnstoneWilson::default();
+        }
         let quotient = |at: &Checkpoint| {
             let live = at.live_bytes;
             (live >= Self::MEANINGFUL).then(|| at.resident as f64 / live as f64)
