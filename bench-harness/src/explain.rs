@@ -1,5 +1,6 @@
 //! A row in words: where the memory is, which blocks the holes lie beside, what the floor is.
 
+use crate::adversary::robson;
 use crate::results::figures::peak;
 use crate::results::{Checkpoint, ClassShare, MemoryRow, Residue, Row, Threads, words};
 use std::fmt::Write;
@@ -35,6 +36,7 @@ pub fn explain(row: &Row) -> Option<String> {
     terms(&mut text, memory, at);
     holes(&mut text, memory, at);
     floor(&mut text, at);
+    ceiling(&mut text, memory, at);
     if let Some(left) = &memory.residue {
         residue(&mut text, left);
     }
@@ -149,10 +151,37 @@ fn floor(text: &mut String, at: &Checkpoint) {
     );
 }
 
+/// How much worse the program could have been, and what the free memory can serve.
+fn ceiling(text: &mut String, memory: &MemoryRow, at: &Checkpoint) {
+    if let Some(largest) = memory.classes.last().map(|of| of.upto) {
+        let bytes = words::bytes(robson::ceiling(at.live_bytes, largest));
+        let largest = words::bytes(largest);
+        let _ = writeln!(
+            text,
+            "  The ceiling is {bytes}: what Robson's program, with as much live in blocks up to {largest}, \
+             makes every allocator need that leaves blocks where they are."
+        );
+    }
+    let Some(found) = memory.absorption.as_ref().filter(|found| found.free > 0) else { return };
+    let served = |size| found.points.iter().find(|point| point.size == size)?.served;
+    let told = [64, 4 << 10, 256 << 10].into_iter().filter_map(|size| {
+        let share = words::percent(served(size)? as f64 / found.free as f64);
+        Some(format!("{share}% to blocks of {}", words::bytes(size)))
+    });
+    let told: Vec<String> = told.collect();
+    if !told.is_empty() {
+        let free = words::bytes(found.free);
+        let told = told.join(", ");
+        let _ =
+            writeln!(text, "  Of {free} that are free it serves, without fresh memory, {told}.");
+    }
+}
+
 fn residue(text: &mut String, left: &Residue) {
     let _ = write!(text, "  When all is freed, {} stay at once", words::bytes(left.at_once));
     for (bytes, when) in [
         (left.after_idle, "after a second"),
+        (left.after_ten, "after ten seconds"),
         (left.after_pairs, "after 1000 more pairs"),
         (left.after_purge, "after a purge"),
     ] {

@@ -3,11 +3,12 @@
 //! # The modules
 //!
 //! - [`trace`]: what a program did, as a file and as a stream of events; [`record`]: making one;
-//!   [`import`]: making one of what another tool wrote.
+//!   [`import`]: making one of what another tool wrote; [`mod@synth`]: of a measured profile.
 //! - [`mod@subject`]: the allocators under measurement.
 //! - [`script`]: a trace made ready for replay; [`child`]: the process that replays it.
 //! - kernel: workloads written in Rust, for times that a replay's overhead would hide.
 //! - scaling: what threads that share nothing cost one another.
+//! - adversary: programs that look at the addresses they get.
 //! - interleaved: allocators that take turns in one process, for [`frames`], allocators of page
 //!   frames, [`regions`], allocators of blocks over a given region, and [`pools`] of equal blocks.
 //! - [`run`]: the parent: which children, in which order, and what they say.
@@ -18,6 +19,7 @@
 //! - [`assert_frag!`]: one number for the tests of an allocator's own crate.
 //! - [`heap`]: the harness's own heap, kept out of every figure; [`error`]: failures and exit codes.
 
+mod adversary;
 pub mod check;
 pub mod child;
 mod cli;
@@ -43,6 +45,7 @@ mod scaling;
 pub mod script;
 mod shared;
 pub mod subject;
+pub mod synth;
 pub mod trace;
 
 pub use cli::{Linked, command, command_with};

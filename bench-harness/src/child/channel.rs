@@ -1,7 +1,7 @@
 //! The child's words to its parent, over its standard input and output.
 //!
 //! Messages are 8 bytes: a letter and a number. The parent answers each with one byte, except the
-//! last; only a kernel's windows have answers that differ. Plain system calls: nothing here
+//! last; only a kernel's windows and checkpoints have answers that differ. Plain system calls: nothing here
 //! allocates.
 
 use std::io;
@@ -14,6 +14,8 @@ pub(crate) enum Word {
     Ready = b'R',
     /// All threads stand still at checkpoint `number`.
     Checkpoint = b'C',
+    /// Every size was probed.
+    Probed = b'A',
     /// Every block is freed.
     Drained = b'D',
     /// 1000 pairs of small blocks were allocated and freed.
@@ -29,8 +31,8 @@ pub(crate) enum Word {
 impl Word {
     /// The word of a letter.
     pub(crate) fn of(letter: u8) -> Option<Self> {
-        use Word::{Checkpoint, Drained, Finished, Paired, Purged, Ready, Window};
-        [Ready, Checkpoint, Drained, Paired, Purged, Window, Finished]
+        use Word::{Checkpoint, Drained, Finished, Paired, Probed, Purged, Ready, Window};
+        [Ready, Checkpoint, Probed, Drained, Paired, Purged, Window, Finished]
             .into_iter()
             .find(|&word| word as u8 == letter)
     }
@@ -42,6 +44,8 @@ pub(crate) const GO: u8 = b'g';
 pub(crate) const WARM: u8 = b'w';
 /// Answers [`Word::Window`]: time a window at once.
 pub(crate) const MORE: u8 = b'm';
+/// Answers [`Word::Checkpoint`]: probe what the free memory can serve, and say so.
+pub(crate) const PROBE: u8 = b'p';
 /// Answers [`Word::Window`]: that was all.
 pub(crate) const END: u8 = b'e';
 

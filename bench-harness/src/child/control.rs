@@ -3,6 +3,7 @@
 //! It lies in one memfd mapped by both. While a child runs only the child writes; the parent reads
 //! and answers only while the child waits for it on the channel, whose system calls order the two.
 
+use super::absorb::{Absorbed, SIZES};
 use crate::script::Script;
 use crate::shared::Mapping;
 use crate::subject::OwnFigures;
@@ -11,7 +12,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// Changes whenever the layout of this table, of scripts or of messages does, or what a kernel is.
-pub(crate) const PROTOCOL: u32 = 6;
+pub(crate) const PROTOCOL: u32 = 7;
 
 /// What a child does with its script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,8 +112,11 @@ pub(crate) struct Control {
     /// Addresses of the replaying threads' stacks; both 0 in serial replay.
     pub(crate) stacks_start: AtomicU64,
     pub(crate) stacks_end: AtomicU64,
-    /// L2 tables of the page history handed out.
+    /// L2 tables of the page history handed out, and of the map of resident pages.
     pub(crate) history_used: AtomicU32,
+    pub(crate) resident_used: AtomicU32,
+    /// What the free memory can serve, by size.
+    pub(crate) absorbed: [Absorbed; SIZES],
 }
 
 /// Latency samples that fit.
@@ -134,6 +138,7 @@ struct Offsets {
     samples: usize,
     text: usize,
     history: usize,
+    resident: usize,
     window: usize,
     end: usize,
 }
@@ -155,6 +160,7 @@ impl Offsets {
             samples: take(SAMPLES * 8),
             text: take(TEXT),
             history: take(super::history::BYTES),
+            resident: take(super::history::BYTES),
             window: take(window),
             end: at,
         }
@@ -270,6 +276,14 @@ impl Table {
         super::history::History::new(
             self.part(self.offsets.history, super::history::BYTES / 8),
             &self.control().history_used,
+        )
+    }
+
+    /// The pages that the parent found resident at the stop where it asks for a probe.
+    pub(crate) fn resident(&self) -> super::history::History<'_> {
+        super::history::History::new(
+            self.part(self.offsets.resident, super::history::BYTES / 8),
+            &self.control().resident_used,
         )
     }
 

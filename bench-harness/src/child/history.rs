@@ -60,6 +60,13 @@ impl<'a> History<'a> {
         word.load(Ordering::Relaxed) >> (bit % 64) & 1 == 1
     }
 
+    /// How many pages ever held a block.
+    pub(crate) fn pages(&self) -> u64 {
+        let used = (self.used.load(Ordering::Relaxed) as usize).min(BITMAPS) * WORDS;
+        let ones = |word: &AtomicU64| u64::from(word.load(Ordering::Relaxed).count_ones());
+        self.bitmaps[..used].iter().map(ones).sum()
+    }
+
     fn bitmap(&self, gibibyte: usize) -> Option<&'a [AtomicU64]> {
         let entry = &self.table[gibibyte & (GIBIBYTES - 1)];
         let mut number = entry.load(Ordering::Relaxed);

@@ -4,6 +4,7 @@
 //! child follows the script serially (`serial`) or on the recorded threads (`threads`), in one of
 //! the passes (`pass`), and says on its `channel` where it stands.
 
+pub(crate) mod absorb;
 pub(crate) mod channel;
 pub(crate) mod clock;
 pub(crate) mod control;
@@ -22,7 +23,7 @@ use crate::check::{Checker, Limits};
 use crate::kernel::{self, Pace, Turn, Window, Wish};
 use crate::script::{NO_CHECKPOINT, kind};
 use crate::subject::Subject;
-use channel::{MORE, REFUSED, UNUSABLE, WARM, Word, say};
+use channel::{MORE, PROBE, REFUSED, UNUSABLE, WARM, Word, say};
 use control::Table;
 use pass::{Checked, Pass, Sampled, Timed, Watched};
 use segments::Segments;
@@ -35,6 +36,7 @@ use std::time::Instant;
 pub fn enter<S: Subject>(subject: &'static S) -> i32 {
     subject.begin();
     let others = crate::footprint::enter(subject).or_else(|| crate::scaling::enter(subject));
+    let others = others.or_else(|| crate::adversary::enter(subject));
     if let Some(status) = others {
         return status;
     }
@@ -235,7 +237,10 @@ fn replay<S: Subject, P: Pass<S>>(
             control.operations.fetch_add(u64::from(segment.head.operations), Relaxed);
             if memory && segment.head.checkpoint != NO_CHECKPOINT {
                 stop::prepare(subject, table);
-                say(Word::Checkpoint, segment.head.checkpoint)?;
+                if say(Word::Checkpoint, segment.head.checkpoint)? == PROBE {
+                    absorb::probe(subject, table);
+                    say(Word::Probed, 0)?;
+                }
             }
             if segment.head.last == 1 {
                 break;

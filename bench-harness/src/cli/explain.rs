@@ -70,6 +70,8 @@ fn measured(args: &Args) -> Result<Vec<Row>> {
             repeat: 0,
             checkpoints: 24,
             touch: args.touch.into(),
+            absorption: true,
+            ten_seconds: false,
         })
     };
     args.alloc.iter().map(one).collect()

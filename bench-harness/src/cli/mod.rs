@@ -1,5 +1,7 @@
 //! The command line: words in, exit codes out.
 
+mod absorb;
+mod adversary;
 mod compare;
 mod explain;
 mod files;
@@ -15,6 +17,7 @@ mod replay;
 mod rows;
 mod run;
 mod scaling;
+mod synth;
 
 use crate::child::channel::UNUSABLE;
 use crate::error::Result;
@@ -58,6 +61,10 @@ enum Command {
     Map(replay::MapArgs),
     /// Tell in words where the memory is, which blocks the holes lie beside, and what the floor is.
     Explain(explain::Args),
+    /// Probe what a heap's free memory can serve, size by size: external fragmentation as felt.
+    Absorb(absorb::Args),
+    /// Play programs that look at addresses, to see what they make an allocator waste.
+    Adversary(adversary::Args),
     /// Compare two strata-bench executables in one run, or two stored results.
     Compare(compare::Args),
     /// Hold memory and instructions to limits against a stored baseline.
@@ -68,6 +75,8 @@ enum Command {
     Convert(files::ConvertArgs),
     /// Make a trace of what another tool wrote: malloc lab, valgrind, mtrace, heaptrack.
     Import(import::Args),
+    /// Make a trace of a profile: sizes with their rates and live counts, from CSV.
+    Synth(synth::Args),
     /// Tell everything about a trace.
     Info(files::InfoArgs),
     /// Make report.html again from stored results, or CSV or Markdown of them.
@@ -129,6 +138,8 @@ pub fn command_with(linked: &Linked) -> ExitCode {
         Command::Frames(args) => frames::main(&args, &linked.frames),
         Command::Pools(args) => pools::main(&args, &linked.pools),
         Command::Regions(args) => regions::main(&args, &linked.regions),
+        Command::Adversary(args) => adversary::main(&args),
+        Command::Absorb(args) => absorb::main(&args),
         Command::Explain(args) => explain::main(&args),
         Command::Gate(args) => gate::main(&args),
         Command::Import(args) => import::main(&args),
@@ -138,6 +149,7 @@ pub fn command_with(linked: &Linked) -> ExitCode {
         Command::Replay(args) => replay::main(&args),
         Command::Map(args) => replay::map_main(&args),
         Command::Compare(args) => compare::main(&args),
+        Command::Synth(args) => synth::main(&args),
         Command::Info(args) => files::info_main(&args),
         Command::Report(args) => files::report_main(&args),
         Command::Subjects => files::subjects_main(),
@@ -186,10 +198,12 @@ fn answer(subjects: &[Entry], mode: Mode) -> ExitCode {
     }
 }
 
-/// The faulty subjects, which test the judge, and the sound one that they are made of.
+/// The faulty subjects, which test the judge, the sound one that they are made of, and those of fixed
+/// memory, which test the probes.
 fn hidden() -> Vec<Entry> {
     let faulty = crate::subject::mutant::mutants().into_iter().map(|(entry, _)| entry);
-    faulty.chain([crate::subject::mutant::unmutated()]).collect()
+    let fixed = crate::subject::calibration::fixed();
+    faulty.chain([crate::subject::mutant::unmutated()]).chain(fixed).collect()
 }
 
 fn child(subjects: &[Entry], name: &str) -> ExitCode {

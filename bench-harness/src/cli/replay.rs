@@ -34,6 +34,12 @@ pub(super) struct Args {
     /// What is written into new blocks.
     #[arg(long, default_value = "pages")]
     touch: TouchWord,
+    /// Probe what the free memory at the peak can serve; serial replay only.
+    #[arg(long)]
+    absorption: bool,
+    /// Wait ten seconds once all is freed, to see what is given back by then.
+    #[arg(long)]
+    ten_seconds: bool,
     /// Print the row as JSON.
     #[arg(long)]
     json: bool,
@@ -65,6 +71,8 @@ pub(super) fn main(args: &Args) -> Result<ExitCode> {
         repeat: args.repeat,
         checkpoints: args.checkpoints,
         touch: args.touch.into(),
+        absorption: args.absorption,
+        ten_seconds: args.ten_seconds,
     })?;
     if args.json {
         let text = serde_json::to_string_pretty(&row).unwrap_or_default();
@@ -140,13 +148,39 @@ fn words(row: &Row, checked: bool) -> String {
         ratio(memory.max_ratio),
         ratio(memory.internal)
     );
+    let of = memory.johnstone_wilson();
+    let _ = writeln!(
+        text,
+        "  Johnstone-Wilson: #1 {} mean of ratios, #2 {} at most live, #3 {} at most resident, #4 {}",
+        ratio(of.mean),
+        ratio(of.most_live),
+        ratio(of.most_resident),
+        ratio(of.greatest)
+    );
+    if let Some(peak) = memory.checkpoints.get(memory.peak) {
+        let share =
+            |value: Option<f64>| value.map_or("n/a".into(), |v| format!("{:.1}%", v * 100.0));
+        let live = peak.live_bytes.max(1) as f64;
+        let _ = writeln!(
+            text,
+            "  pages     entropy {} bit; on huge pages {} of resident, {} of live; proportional {} KiB; \
+             lazily freed {} KiB; page tables {} KiB",
+            ratio(peak.entropy),
+            share(peak.huge_coverage()),
+            share(Some(peak.huge_live as f64 / live)),
+            peak.proportional / 1024,
+            peak.lazy_free / 1024,
+            peak.page_tables / 1024
+        );
+    }
     if let Some(r) = &memory.residue {
         let kib = |bytes: Option<u64>| bytes.map_or("n/a".into(), |b| format!("{} KiB", b / 1024));
         let _ = writeln!(
             text,
-            "  residue   {} at once, {} after 1 s, {} after 1000 pairs, {} after purge",
+            "  residue   {} at once, {} after 1 s, {} after 10 s, {} after 1000 pairs, {} after purge",
             kib(Some(r.at_once)),
             kib(r.after_idle),
+            kib(r.after_ten),
             kib(r.after_pairs),
             kib(r.after_purge)
         );
@@ -183,6 +217,7 @@ pub(super) fn map_main(args: &MapArgs) -> Result<ExitCode> {
         threads: args.threads.map(Into::into),
         at: args.at,
         touch: args.touch.into(),
+        absorption: false,
     })?;
     let place = match args.at {
         At::Peak => "peak".to_owned(),

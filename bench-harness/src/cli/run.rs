@@ -37,6 +37,12 @@ pub(super) struct Args {
     /// What is written into new blocks: none, first, pages or all.
     #[arg(long, default_value = "pages")]
     touch: TouchWord,
+    /// Probe what the free memory at the peak can serve; serial replays only.
+    #[arg(long)]
+    absorption: bool,
+    /// Wait ten seconds once all is freed, to see what is given back by then.
+    #[arg(long)]
+    ten_seconds: bool,
     /// Count instructions with callgrind (std and full do).
     #[arg(long)]
     instructions: bool,
@@ -97,6 +103,8 @@ pub(super) fn main(args: &Args) -> Result<ExitCode> {
         checkpoints: args.checkpoints,
         memory_runs: args.memory_runs,
         touch: args.touch.into(),
+        absorption: args.absorption,
+        ten_seconds: args.ten_seconds,
         instructions: args.instructions || matches!(args.suite, Suite::Std | Suite::Full),
         check: args.check,
         no_time: args.no_time,

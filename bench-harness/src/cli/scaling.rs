@@ -4,14 +4,13 @@ use super::rows::deliver;
 use super::run::command_line;
 use crate::error::{Failure, Result};
 use crate::scaling::{Load, Options, Row, judged, run, text};
-use clap::ValueEnum;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// The words of `scaling`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Loads; all without a name.
+    /// Loads; pairs, churn and batches without a name.
     #[arg(value_enum)]
     loads: Vec<Load>,
     /// Subjects, separated by commas: names from `subjects`, or lib:PATH.so. System is always there.
@@ -50,7 +49,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn main(args: &Args) -> Result<ExitCode> {
-    let all = || Load::value_variants().to_vec();
+    let all = || Load::USUAL.to_vec();
     let options = Options {
         loads: if args.loads.is_empty() { all() } else { args.loads.clone() },
         subjects: args.alloc.clone(),

@@ -147,7 +147,7 @@ impl Law {
 /// # Safety
 ///
 /// 1. Zero bytes are a value of the type, and it has no destructor to miss.
-pub(super) unsafe trait Zeroed: Copy {}
+pub(crate) unsafe trait Zeroed: Copy {}
 
 // SAFETY: 1. a number.
 unsafe impl Zeroed for u64 {}
@@ -160,7 +160,7 @@ unsafe impl Zeroed for Round {}
 
 /// A table that lies in a mapping of its own, is never given back, and has every page touched: it
 /// is the same in every child, whatever is put into it later.
-pub(super) fn table<T: Zeroed>(count: usize) -> io::Result<&'static mut [T]> {
+pub(crate) fn table<T: Zeroed>(count: usize) -> io::Result<&'static mut [T]> {
     let bytes = (count * size_of::<T>()).max(1).next_multiple_of(page_bytes());
     let start = crate::shared::map_unnamed(bytes).ok_or_else(io::Error::last_os_error)?;
     for page in (0..bytes).step_by(page_bytes()) {

@@ -27,15 +27,16 @@ mod spike;
 mod stage;
 mod table;
 
+pub(crate) use self::table::text;
+pub(crate) use blocks::{Zeroed, table};
 pub(crate) use dirty::{anonymous, private_dirty};
 pub(crate) use pages::{gone, page_bytes, without};
 pub(crate) use process::answer;
 pub(crate) use report::html;
-pub(crate) use row::{Row, judged};
+pub(crate) use row::{Figure, Limit, Row, Unit, judged};
 pub(crate) use run::{Options, run};
 pub(crate) use scenario::Scenario;
 pub(crate) use stage::enter;
-pub(crate) use table::text;
 
 /// The schema of the JSON lines.
 pub(crate) const SCHEMA: &str = "strata-footprint/1";

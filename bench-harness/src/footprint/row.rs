@@ -69,24 +69,24 @@ pub(crate) struct Figure {
 }
 
 impl Figure {
-    pub(super) fn new(name: &str, unit: Unit, value: Option<f64>) -> Self {
+    pub(crate) fn new(name: &str, unit: Unit, value: Option<f64>) -> Self {
         let value = value.filter(|value| value.is_finite());
         Self { name: name.into(), unit, value, limit: None, pass: None }
     }
 
     /// The same under a gate.
-    pub(super) fn limited(self, limit: Limit) -> Self {
+    pub(crate) fn limited(self, limit: Limit) -> Self {
         let pass = self.value.map(|value| limit.holds(value));
         Self { limit: Some(limit), pass, ..self }
     }
 
     /// Its value for a person.
-    pub(super) fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         words::or_absent(self.value, |value| self.unit.shown(value))
     }
 
     /// Its gate for a person; empty where it has none.
-    pub(super) fn gate(&self) -> String {
+    pub(crate) fn gate(&self) -> String {
         match self.limit {
             None => String::new(),
             Some(Limit::AtMost(most)) => format!("≤ {}", self.unit.shown(most)),

@@ -1,5 +1,6 @@
 //! What placement leaves whole.
 
+use super::indexes::Indexes;
 use super::job::{Job, Map, Measured};
 use super::zone::{Pot, below, fill, get, put};
 use super::{FrameSubject, HUGE};
@@ -13,12 +14,15 @@ use std::sync::{Mutex, PoisonError};
 /// same for every allocator.
 pub(super) fn run<F: FrameSubject>(subject: &F, job: &Job) -> Result<Measured, String> {
     let pot = Pot::new(job);
-    let found = Mutex::new((Vec::new(), Vec::new()));
+    let found = Mutex::new((Vec::new(), Vec::new(), Indexes::default()));
     let look = |round: usize| {
         let used = used(&pot, job);
         let whole = used.iter().filter(|&&used| used == 0).count();
         let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
         found.0.push(whole);
+        if round == job.rounds {
+            found.2 = Indexes::of(&free(&pot, job));
+        }
         if job.maps.contains(&round) {
             found.1.push(Map { round, used });
         }
@@ -49,9 +53,16 @@ pub(super) fn run<F: FrameSubject>(subject: &F, job: &Job) -> Result<Measured, S
             member.alone(|| look(round));
         }
     })?;
-    let (free_huge, maps) = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let (free_huge, maps, indexes) = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     let huge = job.frames / HUGE;
-    Ok(Measured::Fragment { free_huge, huge, ideal: huge / 2, maps })
+    Ok(Measured::Fragment { free_huge, huge, ideal: huge / 2, maps, indexes })
+}
+
+/// Which frames are free.
+fn free(pot: &Pot, job: &Job) -> Vec<bool> {
+    let mut free = vec![true; job.frames];
+    pot.each(|frame| free[frame as usize..frame as usize + (1 << job.order)].fill(false));
+    free
 }
 
 /// Frames in use of each huge frame.

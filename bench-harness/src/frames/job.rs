@@ -1,6 +1,7 @@
 //! One job: a workload on a fresh allocator, at one order and one number of threads.
 
 use super::FrameSubject;
+use super::indexes::Indexes;
 use super::{bulk, fragment, latency, overlap, random, repeat};
 use crate::interleaved::Phase;
 use crate::results::LatencyBand;
@@ -99,6 +100,8 @@ pub enum Measured {
         ideal: usize,
         /// Frames in use of each huge frame, after the chosen rounds.
         maps: Vec<Map>,
+        /// Linux's figures after the last round.
+        indexes: Indexes,
     },
     /// Who held what.
     Overlap(Overlap),

@@ -18,6 +18,7 @@
 mod bulk;
 mod calibration;
 mod fragment;
+mod indexes;
 mod job;
 mod latency;
 mod map;

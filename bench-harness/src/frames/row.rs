@@ -1,5 +1,6 @@
 //! What is told of one allocator in one workload.
 
+use super::indexes::Indexes;
 use super::job::{Map, Overlap, Workload};
 use crate::interleaved::{Standing, Time};
 use crate::results::{Interval, LatencyBand};
@@ -43,6 +44,8 @@ pub(crate) struct Fragment {
     pub(crate) huge: usize,
     pub(crate) ideal: usize,
     pub(crate) maps: Vec<Map>,
+    /// Linux's figures after the last round.
+    pub(crate) indexes: Indexes,
 }
 
 impl Row {

@@ -124,8 +124,8 @@ impl Jobs<'_> {
         let mut rows = Vec::new();
         for &threads in &self.options.threads {
             let runs = self.runs(threads, |measured| match measured {
-                Measured::Fragment { free_huge, huge, ideal, maps } => {
-                    Some(Fragment { free_huge, ends: Vec::new(), huge, ideal, maps })
+                Measured::Fragment { free_huge, huge, ideal, maps, indexes } => {
+                    Some(Fragment { free_huge, ends: Vec::new(), huge, ideal, maps, indexes })
                 }
                 _ => None,
             });

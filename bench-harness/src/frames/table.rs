@@ -95,7 +95,7 @@ fn fragment(rows: &[Row]) -> Table {
         [0, 10, 19, 30, 50, 70].into_iter().filter(|&r| r < last).collect();
     rounds.push(last);
     let heads = rounds.iter().map(|round| format!("round {round}"));
-    let ideal = ["every run".to_owned(), "ideal".to_owned()];
+    let ideal = ["every run", "ideal", "unusable at 3", "at 9", "index at 9"].map(str::to_owned);
     let mut table =
         fresh(std::iter::once("threads".to_owned()).chain(heads).chain(ideal).collect());
     for row in rows {
@@ -106,6 +106,12 @@ fn fragment(rows: &[Row]) -> Table {
                 rounds.iter().map(|round| words::or_absent(at(round), |text| text)).collect();
             let ends: Vec<String> = found.ends.iter().map(ToString::to_string).collect();
             values.extend([ends.join(" "), found.ideal.to_string()]);
+            let unusable = |order: usize| found.indexes.unusable.get(order).copied();
+            values.extend([3, 9].map(|order| {
+                words::or_absent(unusable(order), |share| format!("{}%", words::percent(share)))
+            }));
+            let index = found.indexes.fragmentation.get(9).copied().flatten();
+            values.push(words::or_absent(index, |index| format!("{index:.3}")));
             values
         });
     }

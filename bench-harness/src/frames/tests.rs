@@ -145,7 +145,7 @@ fn every_timed_workload_gives_back_what_it_takes() {
 
 #[test]
 fn lowest_first_wins_whole_huge_frames_and_the_map_shows_them() {
-    let Ok(Measured::Fragment { free_huge, huge, ideal, maps }) =
+    let Ok(Measured::Fragment { free_huge, huge, ideal, maps, indexes }) =
         enter::<LowestFirst>(&job(Workload::Fragment, 0, 1))
     else {
         panic!()
@@ -154,6 +154,9 @@ fn lowest_first_wins_whole_huge_frames_and_the_map_shows_them() {
     assert_eq!(free_huge[0], 0);
     assert!(free_huge[60] >= 3, "{free_huge:?}");
     assert_eq!(maps.len(), 2);
+    // What is free in whole huge frames is usable at their order.
+    let whole = free_huge[60] as f64 / 8.0;
+    assert!((indexes.unusable[9] - (1.0 - whole)).abs() < 1e-9, "{indexes:?}");
     let used: usize = maps[1].used.iter().map(|&used| used as usize).sum();
     assert_eq!(used, 8 * HUGE);
     assert_eq!(maps[1].used.iter().filter(|&&used| used == 0).count(), free_huge[60]);

@@ -5,12 +5,17 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 /// A table with the allocators' names in the first column.
 pub(crate) fn fresh(heads: Vec<String>) -> Table {
+    headed("allocator", heads)
+}
+
+/// The same whose rows are of something else.
+pub(crate) fn headed(first: &str, heads: Vec<String>) -> Table {
     let mut table = Table::new();
     table
         .load_style(presets::UTF8_HORIZONTAL_ONLY)
         .set_content_arrangement(ContentArrangement::Disabled);
     table.style_mut().row_separator = comfy_table::LineStyle::none();
-    table.set_header(cells("allocator".into(), heads));
+    table.set_header(cells(first.into(), heads));
     table
 }
 

@@ -23,7 +23,7 @@ mod times;
 
 pub(crate) use arms::{Arm, Contender, Wanted, begin, interleave};
 pub(crate) use gate::{Bound, Gate, Verdict, gates_table, missed};
-pub(crate) use grid::{fresh, interval};
+pub(crate) use grid::{add, fresh, headed, interval};
 pub(crate) use map::Picture;
 pub(crate) use side::{SIDE, answer, aside};
 pub(crate) use standing::Standing;

@@ -47,8 +47,8 @@ fn band(bytes: u64) -> usize {
 mod tests {
     use super::*;
     use crate::memory::pages::Pages;
-    use crate::memory::scan::{Rollup, Run};
-    use crate::memory::waterfall::Block;
+    use crate::memory::scan::Run;
+    use crate::memory::waterfall::{Baseline, Block};
     use crate::results::Checkpoint;
 
     #[test]
@@ -66,7 +66,7 @@ mod tests {
             pages: Pages::new(&[Run { start: 0x1000, end: 0x4000, huge: false }]),
             blocks,
             live: vec![0; 3],
-            rollup: Rollup::default(),
+            total: Baseline::default(),
         };
         let found = classes(&reading);
         let told: Vec<_> =

@@ -24,6 +24,8 @@ pub(crate) struct Rollup {
     pub(crate) lazy_free: u64,
     /// Of it, on transparent huge pages.
     pub(crate) huge: u64,
+    /// The same with each page divided by the number of processes that map it.
+    pub(crate) proportional: u64,
 }
 
 const IS_FILE: u64 = 1 << 2;
@@ -103,6 +105,7 @@ impl Scanner {
             }
             let inside = run.end.min(high).saturating_sub(run.start.max(low));
             rollup.anonymous = rollup.anonymous.saturating_sub(inside);
+            rollup.proportional = rollup.proportional.saturating_sub(inside);
         }
         Ok((rollup, kept))
     }
@@ -210,8 +213,16 @@ impl Scanner {
             sums.anonymous += field("Anonymous");
             sums.lazy_free += field("LazyFree");
             sums.huge += field("AnonHugePages");
+            // Older kernels divide the sum of all pages only.
+            sums.proportional += field("Pss_Anon");
         }
         Ok(sums)
+    }
+
+    /// Bytes of its page tables; 0 where the kernel does not tell.
+    pub(crate) fn page_tables(&self) -> io::Result<u64> {
+        let status = self.process()?.status().map_err(io::Error::other)?;
+        Ok(status.vmpte.unwrap_or(0) << 10)
     }
 
     fn process(&self) -> io::Result<procfs::process::Process> {

@@ -35,8 +35,8 @@ pub(crate) struct Reading {
     pub(crate) blocks: Vec<Block>,
     /// Live bytes by index of [`Pages`].
     pub(crate) live: Vec<u16>,
-    /// The kernel's sums, before the no-op child's are taken off.
-    pub(crate) rollup: Rollup,
+    /// The kernel's sums, before the no-op child's are taken off: the reading as a baseline for others.
+    pub(crate) total: Baseline,
 }
 
 /// The no-op child's reading at the same checkpoint: all of it is the harness's.
@@ -44,6 +44,27 @@ pub(crate) struct Reading {
 pub(crate) struct Baseline {
     pub(crate) scanned: u64,
     pub(crate) kernel: u64,
+    pub(crate) proportional: u64,
+    pub(crate) page_tables: u64,
+}
+
+impl Baseline {
+    /// What the process has now.
+    pub(crate) fn now(scanner: &mut Scanner) -> io::Result<Self> {
+        let (rollup, runs) = scanner.heap()?;
+        let scanned = runs.iter().map(|run| run.end - run.start).sum();
+        Self::of(scanner, &rollup, scanned)
+    }
+
+    /// What a reading says, and the process's page tables.
+    pub(crate) fn of(scanner: &Scanner, rollup: &Rollup, scanned: u64) -> io::Result<Self> {
+        Ok(Self {
+            scanned,
+            kernel: rollup.anonymous,
+            proportional: rollup.proportional,
+            page_tables: scanner.page_tables()?,
+        })
+    }
 }
 
 /// Reads the stopped child and splits its resident bytes.
@@ -82,12 +103,15 @@ pub(crate) fn read(
     let (mut kept, mut rest, mut pinned_pages) = (0, 0, 0_u64);
     let mut occupancy = [0; 10];
     let mut huge_pinned = HashSet::new();
+    let (mut huge_live, mut entropy) = (0, 0.0);
     for index in 0..pages.len() {
         if pinned[index] {
             pinned_pages += 1;
             let tenth = u64::from(live[index]) * 10 / PAGE;
             occupancy[(tenth as usize).min(9)] += 1;
             huge_pinned.insert(pages.number(index) / 512);
+            entropy += binary_entropy(f64::from(live[index]) / PAGE as f64);
+            huge_live += if pages.is_huge(index) { u64::from(live[index]) } else { 0 };
         } else if history.held(pages.number(index) as usize)
             || (pages.is_huge(index) && near_block(&pages, index, &history))
         {
@@ -110,6 +134,7 @@ pub(crate) fn read(
         metadata: rest.saturating_sub(baseline.scanned),
     };
     let live_bytes: u64 = blocks.iter().map(|block| block.asked).sum();
+    let total = Baseline::of(scanner, &rollup, pages.len() as u64 * PAGE)?;
     let checkpoint = Checkpoint {
         live_bytes,
         live_blocks: blocks.len() as u64,
@@ -122,12 +147,24 @@ pub(crate) fn read(
         kernel: rollup.anonymous as i64 - baseline.kernel as i64,
         lazy_free: rollup.lazy_free,
         huge: rollup.huge,
+        huge_live,
+        proportional: total.proportional.saturating_sub(baseline.proportional),
+        page_tables: total.page_tables.saturating_sub(baseline.page_tables),
+        entropy: (pinned_pages > 0).then(|| entropy / pinned_pages as f64),
         waterfall,
         occupancy,
         own: take_figures(control),
         ..Checkpoint::default()
     };
-    Ok(Reading { checkpoint, pages, blocks, live, rollup })
+    Ok(Reading { checkpoint, pages, blocks, live, total })
+}
+
+/// Bits that it takes to say of a byte whether it is live, where a share `o` of them is: 0 for full
+/// and for empty, 1 for half full.
+fn binary_entropy(o: f64) -> f64 {
+    let of = |p: f64| if p > 0.0 { -p * p.log2() } else { 0.0 };
+    let o = o.clamp(0.0, 1.0);
+    of(o) + of(1.0 - o)
 }
 
 /// Sum of a waterfall's terms.

@@ -2,6 +2,7 @@
 
 use super::RegionSubject;
 use super::ground::Ground;
+use crate::adversary::Holder;
 use crate::kernel::Random;
 use std::alloc::Layout;
 
@@ -135,6 +136,28 @@ impl<'g, R: RegionSubject> Heap<'g, R> {
         }
         // A cell with a byte in use is not free.
         used.into_iter().map(|bytes| (bytes * 256).div_ceil(cell).min(256) as u16).collect()
+    }
+}
+
+impl<R: RegionSubject> Holder for Heap<'_, R> {
+    fn take(&mut self, bytes: usize) -> bool {
+        Heap::take(self, bytes)
+    }
+
+    fn give(&mut self, place: usize) {
+        Heap::give(self, place);
+    }
+
+    fn count(&self) -> usize {
+        self.held.len()
+    }
+
+    fn start(&self, place: usize) -> usize {
+        self.subject.start(self.held[place].block)
+    }
+
+    fn bytes(&self, place: usize) -> usize {
+        self.held[place].bytes as usize
     }
 }
 

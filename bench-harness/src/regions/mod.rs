@@ -31,7 +31,7 @@ mod tests;
 mod time;
 mod translate;
 
-pub use calibration::{FirstFit, FixedSlots, Sliding};
+pub use calibration::{Buddies, FirstFit, FixedSlots, Sliding};
 #[allow(unused_imports, unreachable_pub, reason = "without a feature there is no peer")]
 pub use peers::*;
 pub use subject::{Budget, Claims, Compacted, Entry, FreeBytes, RegionSubject, linked};

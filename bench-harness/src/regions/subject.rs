@@ -223,6 +223,7 @@ pub fn linked() -> Vec<Entry> {
     let mut entries = super::peers::linked();
     entries.extend([
         Entry::of::<super::FirstFit>(),
+        Entry::of::<super::Buddies>(),
         Entry::of::<super::Sliding>(),
         Entry::of::<super::FixedSlots>(),
     ]);

@@ -210,8 +210,29 @@ fn the_adversary_keeps_who_cannot_move_above_the_bound_and_nobody_else() {
     let needed = |figures: Vec<Figure>| figures[0].value;
     let first_fit = needed(figures::<FirstFit>(Workload::Robson));
     // Robson's bound for any allocator, and his for first fit, M H(n) / ln 2.
-    assert!((robson::BOUND..9.0).contains(&first_fit), "{first_fit}");
+    assert!((robson::GAME.bound()..9.0).contains(&first_fit), "{first_fit}");
     assert_eq!(needed(figures::<Sliding>(Workload::Robson)), 1.0);
+}
+
+#[test]
+fn the_adversary_costs_first_fit_and_buddies_what_theory_says_it_does() {
+    let ground = Ground::new(job(Workload::Robson).ground()).unwrap();
+    let games = [2, 4, 6, 8].map(|steps| robson::Game { steps, ..robson::GAME });
+    // What is tried are multiples of a 64th of what is live.
+    let step = 1.0 / 64.0;
+    let first_fit = games.map(|game| robson::needed::<FirstFit>(&ground, game).unwrap());
+    let buddies = games.map(|game| robson::needed::<Buddies>(&ground, game).unwrap());
+    for (index, game) in games.iter().enumerate() {
+        let least = game.bound();
+        let (found, most) = (first_fit[index], game.first_fit_does_with());
+        assert!((least..=most + step).contains(&found), "first fit {least} {found} {most}");
+        let (found, most) = (buddies[index], game.buddies_do_with());
+        assert!((least..=most + step).contains(&found), "buddies {least} {found} {most}");
+    }
+    // Two powers more cost about as much as is live, whatever there was before.
+    for found in [first_fit, buddies] {
+        assert!(found.windows(2).all(|two| (0.9..1.5).contains(&(two[1] - two[0]))), "{found:?}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-const DEFINITIONS: [(&str, &str); 25] = [
+const DEFINITIONS: [(&str, &str); 30] = [
     (
         "live",
         "Bytes that the program asked for and has not freed; in the waterfall, those of them on resident pages.",
@@ -63,6 +63,23 @@ const DEFINITIONS: [(&str, &str); 25] = [
         "Bytes given back by MADV_FREE that the kernel still counts until memory is short; part of resident.",
     ),
     ("occupancy", "Pinned pages by tenths of live bytes in the page."),
+    (
+        "#1 to #4",
+        "Johnstone and Wilson's measures of fragmentation, resident by live: the mean over the checkpoints (of those with 256 KiB live), where most is live, where most is resident, and greatest by greatest.",
+    ),
+    (
+        "entropy",
+        "Mean over the pinned pages of the binary entropy of the share that is live, in bits: 0 where pages are full or empty, 1 where all are half full.",
+    ),
+    (
+        "on huge pages",
+        "Share of the resident bytes (and of the live ones) that transparent huge pages back.",
+    ),
+    ("page tables", "Bytes of the process's page tables beyond the no-op child's."),
+    (
+        "what free memory can serve",
+        "A child forked at the peak asks for blocks of one size until the allocator refuses or takes more than 64 KiB (or one block) of fresh memory. What it was served from pages that were resident before, as share of the free bytes on them: small shares for sizes that fit often mean fragmentation as a program feels it.",
+    ),
     (
         "ns/op",
         "Median over the repetitions of the time of the replay by its operations. Pauses for reading segments are not contained, the null row's cost is.",

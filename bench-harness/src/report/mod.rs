@@ -5,6 +5,7 @@
 
 mod bars;
 mod definitions;
+mod fragments;
 pub mod heapmap;
 mod latency;
 mod maps;

@@ -131,7 +131,7 @@ fn occupancy(at: &Checkpoint) -> Markup {
 }
 
 /// Columns of a small histogram as one path; places and heights are shares.
-fn columns(bars: impl Iterator<Item = (f64, f64)>, width: f64) -> String {
+pub(super) fn columns(bars: impl Iterator<Item = (f64, f64)>, width: f64) -> String {
     bars.filter(|(_, height)| *height > 0.0)
         .map(|(place, height)| {
             let height = (height.min(1.0) * 21.0).max(0.6);

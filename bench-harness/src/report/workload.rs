@@ -1,7 +1,7 @@
 //! All that was found on one workload.
 
 use super::maps::Maps;
-use super::{bars, latency, numbers, own, series, tables};
+use super::{bars, fragments, latency, numbers, own, series, tables};
 use crate::results::Threads;
 use crate::results::grid::{Class, Grid, workload_label};
 use crate::results::words;
@@ -52,6 +52,8 @@ pub(super) fn section(grid: &Grid<'_>, column: usize, parts: Parts, maps: &Maps)
                 @if parts.pages {
                     h3 { "Pages and gaps at the peak" }
                     (tables::pages(grid, column))
+                    (fragments::measures(grid, column))
+                    (fragments::absorption(grid, column))
                 }
                 @if parts.latency { (latency::section(grid, column)) }
                 (maps.section(column))

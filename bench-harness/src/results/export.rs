@@ -2,11 +2,11 @@
 
 use super::figures::{Figures, peak};
 use super::grid::mode_label;
-use super::{Header, Outcome, Row, Threads, words};
+use super::{Checkpoint, Header, Outcome, Row, Threads, words};
 use std::fmt::Write;
 
 /// Heads of the CSV's columns; bytes are bytes, shares are shares, what is absent is empty.
-const COLUMNS: [&str; 34] = [
+const COLUMNS: [&str; 44] = [
     "subject",
     "version",
     "mode",
@@ -41,6 +41,16 @@ const COLUMNS: [&str; 34] = [
     "drained",
     "drained_after_idle",
     "drained_after_purge",
+    "drained_after_ten",
+    "mean_of_ratios",
+    "ratio_at_most_resident",
+    "entropy",
+    "huge_coverage",
+    "huge_live",
+    "proportional",
+    "lazy_free",
+    "page_tables",
+    "absorbed_4096",
 ];
 
 /// A line of heads and a line for each row, as RFC 4180 has it.
@@ -91,6 +101,9 @@ fn cells(row: &Row) -> [String; COLUMNS.len()] {
     let memory = row.memory.as_ref();
     let at = memory.and_then(peak);
     let left = memory.and_then(|memory| memory.residue);
+    let measures = memory.map(super::MemoryRow::johnstone_wilson);
+    let curve = memory.and_then(|memory| memory.absorption.as_ref());
+    let absorbed = curve.and_then(|curve| curve.points.iter().find(|point| point.size == 4096));
     [
         row.subject.name.clone(),
         row.subject.version.clone(),
@@ -126,6 +139,16 @@ fn cells(row: &Row) -> [String; COLUMNS.len()] {
         bytes(left.map(|left| left.at_once)),
         bytes(left.and_then(|left| left.after_idle)),
         bytes(left.and_then(|left| left.after_purge)),
+        bytes(left.and_then(|left| left.after_ten)),
+        figure(measures.and_then(|of| of.mean)),
+        figure(measures.and_then(|of| of.most_resident)),
+        figure(at.and_then(|at| at.entropy)),
+        figure(at.and_then(Checkpoint::huge_coverage)),
+        bytes(at.map(|at| at.huge_live)),
+        bytes(at.map(|at| at.proportional)),
+        bytes(at.map(|at| at.lazy_free)),
+        bytes(at.map(|at| at.page_tables)),
+        bytes(absorbed.and_then(|point| point.served)),
     ]
 }
 

@@ -63,10 +63,24 @@ pub struct Checkpoint {
     pub lazy_free: u64,
     /// Of these, on transparent huge pages.
     pub huge: u64,
+    /// Live bytes that are on transparent huge pages.
+    #[serde(default)]
+    pub huge_live: u64,
+    /// The kernel's figure with each page divided by the processes that map it, less the no-op
+    /// child's; 0 where the kernel does not tell.
+    #[serde(default)]
+    pub proportional: u64,
+    /// Bytes of page tables beyond the no-op child's.
+    #[serde(default)]
+    pub page_tables: u64,
     /// The split.
     pub waterfall: Waterfall,
     /// Number of pinned pages by tenths of live bytes in the page (0–10%, …, 90–100%).
     pub occupancy: [u64; 10],
+    /// Mean over the pinned pages of the binary entropy of the share that is live: 0 where pages are full
+    /// or empty, 1 where all are half full, which is worst to purge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entropy: Option<f64>,
     /// The subject's own figures.
     pub own: OwnFigures,
 }
@@ -86,6 +100,44 @@ pub struct ClassShare {
     pub holes: u64,
 }
 
+/// What the free memory at the peak can serve, size by size: external fragmentation as a program
+/// feels it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absorption {
+    /// Resident bytes in no live block: what the subject says is free, or holes and kept pages.
+    pub free: u64,
+    /// The curve, the smallest size first; empty where there is none.
+    pub points: Vec<Absorbed>,
+    /// Why there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
+}
+
+/// A point of the curve.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absorbed {
+    /// Bytes of the blocks asked for.
+    pub size: u64,
+    /// Bytes of them that were served until the subject refused or took more than 64 KiB (or a block)
+    /// of fresh memory.
+    pub served: Option<u64>,
+    /// The usual distance of a block to the next; `None` of fewer than two.
+    pub stride: Option<u64>,
+    /// Σ ⌊range / stride⌋ · size over the ranges that the subject says are free.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_ranges: Option<u64>,
+    /// Why `served` is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
+}
+
+impl Absorption {
+    /// A curve that could not be had.
+    pub(crate) fn missing(why: &str) -> Self {
+        Self { missing: Some(why.into()), ..Self::default() }
+    }
+}
+
 /// What stays resident after every block is freed, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Residue {
@@ -93,6 +145,9 @@ pub struct Residue {
     pub at_once: u64,
     /// After one second without a call.
     pub after_idle: Option<u64>,
+    /// After ten seconds without a call, where that was waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_ten: Option<u64>,
     /// After 1000 more pairs of small blocks.
     pub after_pairs: Option<u64>,
     /// After the purge hook; `None` without one.
@@ -147,6 +202,9 @@ pub struct MemoryRow {
     pub classes: Vec<ClassShare>,
     /// 1 − largest free / total free, exact, for subjects that show their free ranges.
     pub external_exact: Option<f64>,
+    /// What the free memory at the peak can serve, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absorption: Option<Absorption>,
     /// After draining.
     pub residue: Option<Residue>,
     /// Heap pictures (at the peak, at the end).
@@ -159,7 +217,53 @@ pub struct MemoryRow {
     pub deterministic: Option<bool>,
 }
 
+/// Johnstone and Wilson's four measures ("The memory fragmentation problem: solved?", ISMM 1998), over
+/// the checkpoints: bytes resident for a live one.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct JohnstoneWilson {
+    /// 1: the mean of the quotients.
+    pub mean: Option<f64>,
+    /// 2: where most is live.
+    pub most_live: Option<f64>,
+    /// 3: where most is resident.
+    pub most_resident: Option<f64>,
+    /// 4: greatest resident by greatest live, which may lie apart.
+    pub greatest: Option<f64>,
+}
+
+impl Checkpoint {
+    /// Share of the resident bytes that is on huge pages; `None` where nothing is resident.
+    pub fn huge_coverage(&self) -> Option<f64> {
+        let kernel = u64::try_from(self.kernel).ok().filter(|&bytes| bytes > 0)?;
+        Some((self.huge as f64 / kernel as f64).min(1.0))
+    }
+}
+
 impl MemoryRow {
+    /// Below so many live bytes a ratio to them tells of the page size, not of the allocator.
+    pub(crate) const MEANINGFUL: u64 = 64 * 4096;
+
+    /// The four measures of Johnstone and Wilson; checkpoints with less than 256 KiB live do not count
+    /// for the first.
+    pub fn johnstone_wilson(&self) -> JohnstoneWilson {
+        // Of the no-op only the harness's own memory is known.
+        if self.max_ratio.is_none() {
+            return JohnstoneWilson::default();
+        }
+        let quotient = |at: &Checkpoint| {
+            let live = at.live_bytes;
+            (live >= Self::MEANINGFUL).then(|| at.resident as f64 / live as f64)
+        };
+        let quotients: Vec<f64> = self.checkpoints.iter().filter_map(quotient).collect();
+        let most = |of: fn(&Checkpoint) -> u64| self.checkpoints.iter().max_by_key(|at| of(at));
+        JohnstoneWilson {
+            mean: crate::results::statistics::mean(quotients),
+            most_live: self.checkpoints.get(self.peak).and_then(quotient),
+            most_resident: most(|at| at.resident).and_then(quotient),
+            greatest: self.max_ratio,
+        }
+    }
+
     /// Whether two passes agree in all that a serial replay of a deterministic subject repeats.
     pub fn agrees(&self, other: &Self) -> bool {
         let figures = |c: &Checkpoint| {

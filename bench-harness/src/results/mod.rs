@@ -13,7 +13,10 @@ pub mod statistics;
 pub mod table;
 pub(crate) mod words;
 
-pub use memory::{Checkpoint, ClassShare, Gaps, HeapMap, HeapTile, MemoryRow, Residue, Waterfall};
+pub use memory::{
+    Absorbed, Absorption, Checkpoint, ClassShare, Gaps, HeapMap, HeapTile, JohnstoneWilson,
+    MemoryRow, Residue, Waterfall,
+};
 
 use crate::check::Violation;
 use crate::subject::Description;

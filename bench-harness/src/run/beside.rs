@@ -2,7 +2,7 @@
 //! memory and instruction counts.
 
 use super::grid::{Grid, settle};
-use super::memory::{self, Floor};
+use super::memory::{self, Floor, Look};
 use super::plan::RunOptions;
 use super::process::Stopped;
 use super::progress::Progress;
@@ -63,7 +63,12 @@ impl Grid<'_> {
             let (arm, prepared) = (&self.arms[arm], &self.works[work]);
             let floor = floors[work].as_ref();
             let runs = options.memory_runs();
-            memory::measure_repeatedly(arm, prepared, options.touch, floor, turns, runs)
+            let look = Look {
+                touch: options.touch,
+                absorption: options.absorption,
+                ten_seconds: options.ten_seconds,
+            };
+            memory::measure_repeatedly(arm, prepared, look, floor, turns, runs)
         })
     }
 

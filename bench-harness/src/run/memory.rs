@@ -4,13 +4,13 @@ use super::arm::Arm;
 use super::process::{Job, Running, Stopped};
 use super::workload::Prepared;
 use crate::child::Touch;
-use crate::child::channel::Word;
+use crate::child::channel::{PROBE, Word};
 use crate::child::control::Pass;
 use crate::error::Context;
 use crate::memory::scan::Scanner;
 use crate::memory::strides::Strides;
-use crate::memory::{Baseline, Reading, classes, gaps, heap_map, read};
-use crate::results::{Checkpoint, MemoryRow, Residue, Threads, Waterfall};
+use crate::memory::{Baseline, Reading, absorption, classes, gaps, heap_map, read};
+use crate::results::{Absorption, Checkpoint, MemoryRow, Residue, Threads, Waterfall};
 use crate::script::Script;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -29,6 +29,23 @@ pub(crate) fn strides(arm: &Arm, script: &Script) -> Result<Strides, Stopped> {
     Ok(Strides::take(&table))
 }
 
+/// What a memory pass looks at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    /// What is written into new blocks.
+    pub(crate) touch: Touch,
+    /// Whether to probe at the peak what the free memory can serve; serial replays only.
+    pub(crate) absorption: bool,
+    /// Whether to wait ten seconds once all is freed.
+    pub(crate) ten_seconds: bool,
+}
+
+impl From<Touch> for Look {
+    fn from(touch: Touch) -> Self {
+        Self { touch, absorption: false, ten_seconds: false }
+    }
+}
+
 /// Runs `quietly` while nothing of this child needs a processor.
 pub(crate) trait Idle {
     /// Calls `quietly` with the processor given up meanwhile.
@@ -40,10 +57,12 @@ pub(crate) trait Idle {
 pub(crate) fn measure(
     arm: &Arm,
     work: &Prepared,
-    touch: Touch,
+    look: impl Into<Look>,
     floor: Option<&Floor>,
     turn: &impl Idle,
 ) -> Result<(MemoryRow, Floor), Stopped> {
+    let look = look.into();
+    let touch = look.touch;
     let strides = strides(arm, &work.stops)?;
     let job = Job { pass: Pass::Memory, touch, repeat: 1, processor: -1, asked: false };
     let mut child = Running::start(arm, &work.stops, job)?;
@@ -52,7 +71,7 @@ pub(crate) fn measure(
     let mut scanner = Scanner::new(child.pid()).context(failed)?;
     let control = child.table.control();
     scanner.leave_out(control.stacks_start.load(Relaxed), control.stacks_end.load(Relaxed));
-    let first = total(&mut scanner).context(failed)?;
+    let first = Baseline::now(&mut scanner).context(failed)?;
     let mut stops = Vec::new();
     let mut row = MemoryRow { peak: work.peak, page_bytes: 4096, ..MemoryRow::default() };
     let last = work.stops.expected.len() - 1;
@@ -61,14 +80,14 @@ pub(crate) fn measure(
         child.expect(Word::Checkpoint)?;
         let baseline = floor.map_or(first, |floor| floor.stops[index]);
         let mut reading = read(&mut scanner, &child.table, &strides, baseline).context(failed)?;
-        stops.push(Baseline {
-            scanned: reading.pages.len() as u64 * 4096,
-            kernel: reading.rollup.anonymous,
-        });
+        stops.push(reading.total);
         reading.checkpoint.record = expected.record;
         reading.checkpoint.label = label(index, work.peak, last);
         if index == work.peak {
             at_peak(&mut row, &reading, &scanner, &child).context(failed)?;
+            if look.absorption && floor.is_some() {
+                row.absorption = Some(absorbed(&mut child, work, &reading)?);
+            }
         }
         if index == work.peak || index == last {
             row.maps.push(heap_map(&reading, child.table.history(), index));
@@ -76,32 +95,31 @@ pub(crate) fn measure(
         row.checkpoints.push(reading.checkpoint);
         child.answer();
     }
-    let mut residue = [None; 4];
+    let mut residue = Residue::default();
     for stage in 0..3 {
         let supported = child.expect([Word::Drained, Word::Paired, Word::Purged][stage])? == 1;
-        let now = total(&mut scanner).context(failed)?;
+        let now = Baseline::now(&mut scanner).context(failed)?;
         let baseline = floor.map_or(first, |floor| floor.stops[work.stops.expected.len() + stage]);
         let left = |now: Baseline| now.scanned.saturating_sub(baseline.scanned);
         match stage {
             0 => {
-                residue[0] = Some(left(now));
-                turn.idle(&mut || std::thread::sleep(Duration::from_secs(1)));
-                residue[1] = Some(left(total(&mut scanner).context(failed)?));
+                residue.at_once = left(now);
+                let mut after = |seconds| {
+                    turn.idle(&mut || std::thread::sleep(Duration::from_secs(seconds)));
+                    Baseline::now(&mut scanner).context(failed).map(left)
+                };
+                residue.after_idle = Some(after(1)?);
+                residue.after_ten = look.ten_seconds.then(|| after(9)).transpose()?;
             }
-            1 => residue[2] = Some(left(now)),
-            _ => residue[3] = supported.then(|| left(now)),
+            1 => residue.after_pairs = Some(left(now)),
+            _ => residue.after_purge = supported.then(|| left(now)),
         }
         stops.push(now);
         child.answer();
     }
     child.expect(Word::Finished)?;
     child.finish()?;
-    row.residue = residue[0].map(|at_once| Residue {
-        at_once,
-        after_idle: residue[1],
-        after_pairs: residue[2],
-        after_purge: residue[3],
-    });
+    row.residue = Some(residue);
     // Of the no-op child only the harness's own memory is read: no ratio to live bytes means anything.
     if floor.is_some() {
         ratios(&mut row);
@@ -117,15 +135,15 @@ pub(crate) fn measure(
 pub(crate) fn measure_repeatedly(
     arm: &Arm,
     work: &Prepared,
-    touch: Touch,
+    look: Look,
     floor: Option<&Floor>,
     turn: &impl Idle,
     runs: usize,
 ) -> Result<(MemoryRow, Floor), Stopped> {
-    let (mut row, own) = measure(arm, work, touch, floor, turn)?;
+    let (mut row, own) = measure(arm, work, look, floor, turn)?;
     if work.facts.threads == Threads::Serial {
         for _ in 1..runs {
-            let (again, _) = measure(arm, work, touch, floor, turn)?;
+            let (again, _) = measure(arm, work, look.touch, floor, turn)?;
             row.deterministic = Some(row.deterministic.unwrap_or(true) && row.agrees(&again));
         }
     }
@@ -140,10 +158,22 @@ fn label(index: usize, peak: usize, last: usize) -> Option<String> {
     }
 }
 
-fn total(scanner: &mut Scanner) -> std::io::Result<Baseline> {
-    let (rollup, runs) = scanner.heap()?;
-    let scanned = runs.iter().map(|run| run.end - run.start).sum();
-    Ok(Baseline { scanned, kernel: rollup.anonymous })
+/// Has the child, which stands at a checkpoint, probe its free memory.
+fn absorbed(
+    child: &mut Running,
+    work: &Prepared,
+    reading: &Reading,
+) -> Result<Absorption, Stopped> {
+    if work.facts.threads != Threads::Serial {
+        return Ok(Absorption::missing("other threads' caches are out of a forked child's reach"));
+    }
+    let resident = child.table.resident();
+    for index in 0..reading.pages.len() {
+        resident.mark(reading.pages.number(index) as usize * 4096, 4096);
+    }
+    child.say(PROBE);
+    child.expect(Word::Probed)?;
+    Ok(absorption(child.table.control(), &reading.checkpoint))
 }
 
 fn at_peak(
@@ -166,12 +196,10 @@ fn at_peak(
     Ok(())
 }
 
-/// Below so many live bytes a ratio to them tells of the page size, not of the allocator.
-const MEANINGFUL: u64 = 64 * 4096;
-
 /// Fills in the ratios from the checkpoints.
 pub(crate) fn ratios(row: &mut MemoryRow) {
-    let over = |bytes: u64, live: u64| (live >= MEANINGFUL).then(|| bytes as f64 / live as f64);
+    let over =
+        |bytes: u64, live: u64| (live >= MemoryRow::MEANINGFUL).then(|| bytes as f64 / live as f64);
     if let Some(peak) = row.checkpoints.get(row.peak) {
         row.peak_ratio = over(peak.resident, peak.live_bytes);
         row.peak_ratio_less_lazy =
@@ -209,6 +237,7 @@ pub(crate) fn ideal(work: &Prepared) -> MemoryRow {
                 headers: Some(0),
                 ..Waterfall::default()
             },
+            proportional: resident,
             occupancy: [0, 0, 0, 0, 0, 0, 0, 0, 0, full],
             ..Checkpoint::default()
         }
@@ -221,6 +250,7 @@ pub(crate) fn ideal(work: &Prepared) -> MemoryRow {
         residue: Some(Residue {
             at_once: 0,
             after_idle: Some(0),
+            after_ten: Some(0),
             after_pairs: Some(0),
             after_purge: Some(0),
         }),

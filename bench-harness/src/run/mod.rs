@@ -31,9 +31,9 @@ pub use workload::At;
 
 pub(crate) use compare::table as compared_table;
 pub(crate) use others::Others;
-pub(crate) use plan::{arms, subjects, workload_names};
+pub(crate) use plan::{arms, one, subjects, workload_names};
 pub(crate) use process::signal_name;
 pub(crate) use progress::Progress;
 pub(crate) use provenance::header;
-pub(crate) use single::steady_addresses;
+pub(crate) use single::{map_row, steady_addresses};
 pub(crate) use workload::Workload;

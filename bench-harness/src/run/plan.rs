@@ -15,7 +15,7 @@ pub enum Suite {
     Quick,
     /// The same with 20 pairs, instruction counts, two memory runs, and the peers beside.
     Std,
-    /// The same with 40 pairs and three memory runs.
+    /// The same with 40 pairs, three memory runs and fourteen more synthetic loads.
     Full,
     /// Every time kernel, 12 pairs, more where the A/A arm strays, and the peers beside; time only.
     Kernels,
@@ -42,6 +42,10 @@ pub struct RunOptions {
     pub memory_runs: Option<usize>,
     /// What is written into new blocks.
     pub touch: Touch,
+    /// Whether the memory pass probes what the free memory at the peak can serve.
+    pub absorption: bool,
+    /// Whether the memory pass waits ten seconds once all is freed.
+    pub ten_seconds: bool,
     /// Whether to count instructions.
     pub instructions: bool,
     /// Whether to run every subject under the judge first.
@@ -178,10 +182,14 @@ pub(crate) fn suite_workloads(options: &RunOptions) -> Result<Vec<Workload>> {
         return Ok(Workload::kernels(scale));
     }
     if options.workloads.is_empty() {
-        return workloads(&[]);
+        let mut all = workloads(&[])?;
+        all.extend(
+            Some(Workload::more()).filter(|_| options.suite == Suite::Full).into_iter().flatten(),
+        );
+        return Ok(all);
     }
     // The suite's own names first: a few loads that are replayed have names of kernels too.
-    let load = |name: &String| Load::ALL.iter().any(|load| load.name() == name);
+    let load = |name: &String| Load::every().any(|load| load.name() == name);
     let mut chosen = Vec::new();
     for name in &options.workloads {
         match Workload::kernel(name, scale) {
@@ -233,6 +241,7 @@ pub(crate) fn workload_names() -> Result<String> {
         let threads = format!("{:?}", workload.threads).to_lowercase();
         format!("{:<24} {threads:<9} {}\n", workload.name, workload.explain())
     };
-    let all = Workload::built_in()?.into_iter().chain(Workload::kernels(1.0));
+    let replayed = Workload::built_in()?.into_iter().chain(Workload::more());
+    let all = replayed.chain(Workload::kernels(1.0));
     Ok(all.map(|workload| line(&workload)).collect())
 }

@@ -2,6 +2,7 @@
 
 use super::arm::Arm;
 use super::grid::{empty, ideal};
+use super::memory::Look;
 use super::plan::{IDEAL, one};
 use super::process::Stopped;
 use super::quiet::VOID_STALL;
@@ -32,6 +33,10 @@ pub struct ReplayOptions {
     pub checkpoints: usize,
     /// What is written into new blocks.
     pub touch: Touch,
+    /// Whether to probe what the free memory at the peak can serve.
+    pub absorption: bool,
+    /// Whether to wait ten seconds once all is freed.
+    pub ten_seconds: bool,
 }
 
 /// Replays one workload on one subject.
@@ -87,7 +92,12 @@ fn fill(
         peak: None,
     });
     if !work.is_kernel() {
-        row.memory = Some(measure(arm, work, options.touch)?);
+        let look = Look {
+            touch: options.touch,
+            absorption: options.absorption,
+            ten_seconds: options.ten_seconds,
+        };
+        row.memory = Some(measure(arm, work, look)?);
     }
     if options.instructions {
         match callgrind::instructions(arm, &work.plain, options.touch) {
@@ -102,14 +112,19 @@ fn fill(
 }
 
 /// The memory of one arm, against the no-op child's.
-fn measure(arm: &Arm, work: &Prepared, touch: Touch) -> Result<crate::results::MemoryRow, Stopped> {
+fn measure(
+    arm: &Arm,
+    work: &Prepared,
+    look: impl Into<Look>,
+) -> Result<crate::results::MemoryRow, Stopped> {
+    let look = look.into();
     let turns = Turns::new();
     let noop = one("noop")?;
-    let (row, floor) = memory::measure(&noop, work, touch, None, &turns)?;
+    let (row, floor) = memory::measure(&noop, work, look, None, &turns)?;
     if arm.subject == "noop" {
         return Ok(row);
     }
-    Ok(memory::measure(arm, work, touch, Some(&floor), &turns)?.0)
+    Ok(memory::measure(arm, work, look, Some(&floor), &turns)?.0)
 }
 
 /// What `map` does.
@@ -125,6 +140,8 @@ pub struct MapOptions {
     pub at: At,
     /// What is written into new blocks.
     pub touch: Touch,
+    /// Whether to probe what the free memory there can serve.
+    pub absorption: bool,
 }
 
 /// The heap of one subject at one place of a workload: its map, the checkpoint, its row.
@@ -133,17 +150,26 @@ pub struct MapOptions {
 ///
 /// When the words are unusable or the subject crashes.
 pub fn map(options: &MapOptions) -> Result<(HeapMap, Checkpoint, Row)> {
+    let mut row = map_row(options)?;
+    let memory = row.memory.as_mut();
+    match memory.and_then(|memory| memory.maps.pop().zip(memory.checkpoints.pop())) {
+        Some((map, checkpoint)) => Ok((map, checkpoint, row)),
+        None => Err(Failure::input(format!("{} has no record to stop at", options.workload))),
+    }
+}
+
+/// The row of one subject whose only checkpoint is at one place of a workload.
+pub(crate) fn map_row(options: &MapOptions) -> Result<Row> {
     if options.subject == IDEAL {
-        return Err(Failure::input(
-            "ideal is computed and has no heap to draw: name another subject",
-        ));
+        return Err(Failure::input("ideal is computed and has no heap: name another subject"));
     }
     let workload = Workload::find(&options.workload, options.threads)?;
     steady_addresses();
     let work = workload.prepare_at(options.at)?;
     let arm = one(&options.subject)?;
     let mut row = empty(&arm, &work);
-    let mut memory = match measure(&arm, &work, options.touch) {
+    let look = Look { absorption: options.absorption, ..options.touch.into() };
+    row.memory = Some(match measure(&arm, &work, look) {
         Ok(memory) => memory,
         Err(Stopped::Run(failure)) => return Err(failure),
         Err(Stopped::Row(outcome)) => {
@@ -156,13 +182,8 @@ pub fn map(options: &MapOptions) -> Result<(HeapMap, Checkpoint, Row)> {
                 other => format!("{name} cannot be measured: {other:?}"),
             }));
         }
-    };
-    let found = memory.maps.pop().zip(memory.checkpoints.pop());
-    row.memory = Some(memory);
-    match found {
-        Some((map, checkpoint)) => Ok((map, checkpoint, row)),
-        None => Err(Failure::input(format!("{} has no record to stop at", options.workload))),
-    }
+    });
+    Ok(row)
 }
 
 /// Switches address randomisation off for the children, so that two runs give the same addresses.

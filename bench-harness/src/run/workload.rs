@@ -87,11 +87,18 @@ impl Workload {
                 add(Threads::Recorded);
             }
         }
-        for load in Load::ALL {
-            let threads = if load.threaded() { Threads::Recorded } else { Threads::Serial };
-            all.push(Self { name: load.name().into(), source: Source::Synthetic(load), threads });
-        }
+        all.extend(Load::ALL.map(Self::of_load));
         Ok(all)
+    }
+
+    /// The loads that only the full suite has.
+    pub(crate) fn more() -> Vec<Self> {
+        Load::MORE.map(Self::of_load).into()
+    }
+
+    fn of_load(load: Load) -> Self {
+        let threads = if load.threaded() { Threads::Recorded } else { Threads::Serial };
+        Self { name: load.name().into(), source: Source::Synthetic(load), threads }
     }
 
     /// All kernels, with their rounds times `scale`.
@@ -120,7 +127,8 @@ impl Workload {
             let threads = threads.unwrap_or(Threads::Serial);
             return Ok(Self { name: short, source: Source::File(path), threads });
         }
-        let all = Self::built_in()?;
+        let mut all = Self::built_in()?;
+        all.extend(Self::more());
         let found = all.iter().find(|workload| workload.name == name).cloned();
         match found {
             Some(found) => Ok(Self { threads: threads.unwrap_or(found.threads), ..found }),

@@ -3,6 +3,7 @@
 use crate::kernel::{Random, Room, Slot, give, layout, take, to_a_kib};
 use crate::subject::Subject;
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicPtr, Ordering::AcqRel};
 
 /// Which allocations and frees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -14,15 +15,25 @@ pub(crate) enum Load {
     Churn,
     /// 1000 blocks of 64 bytes allocated, then freed in random order.
     Batches,
+    /// One block of 8 bytes at a time, written a thousand times: cache-thrash. By name only.
+    Thrash,
+    /// The same; the first block of each comes from another thread, beside one that stays with it:
+    /// cache-scratch. By name only.
+    Scratch,
 }
 
 impl Load {
+    /// All that run without being named.
+    pub(crate) const USUAL: [Self; 3] = [Self::Pairs, Self::Churn, Self::Batches];
+
     /// Its name on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Pairs => "pairs",
             Self::Churn => "churn",
             Self::Batches => "batches",
+            Self::Thrash => "thrash",
+            Self::Scratch => "scratch",
         }
     }
 
@@ -32,6 +43,10 @@ impl Load {
             Self::Pairs => "one block of 64 B at a time",
             Self::Churn => "512 live blocks of 8 B to 1 KiB, a random one replaced each time",
             Self::Batches => "1000 blocks of 64 B allocated, then freed in random order",
+            Self::Thrash => {
+                "one block of 8 B at a time, written 1000 times: who shares its cache line?"
+            }
+            Self::Scratch => "the same, after a block that another thread allocated was freed",
         }
     }
 }
@@ -148,6 +163,84 @@ impl<S: Subject> Endless<S> for Batches {
     fn end(self, _: &S) {}
 }
 
+/// Writes into a block while it lives.
+const WRITES: u64 = 1000;
+
+/// [`Load::Thrash`].
+pub(super) struct Thrash;
+
+/// Pairs of these loads in a chunk.
+const WRITTEN: u64 = 4;
+
+fn written<S: Subject>(subject: &S) {
+    for _ in 0..WRITTEN {
+        let block = take(subject, const { layout(8, 8) });
+        if S::TOUCHABLE {
+            for number in 0..WRITES {
+                // SAFETY: the block has a word. The write is volatile, since that it reaches the cache
+                // line each time is all that is measured.
+                unsafe { block.cast::<u64>().write_volatile(number) };
+            }
+        }
+        // SAFETY: 1: taken just now.
+        unsafe { give(subject, block, const { layout(8, 8) }) };
+    }
+}
+
+impl<S: Subject> Endless<S> for Thrash {
+    const PAIRS: u64 = WRITTEN;
+
+    fn new(_: &S, _: u64) -> Self {
+        Self
+    }
+
+    #[inline(never)]
+    fn chunk(&mut self, subject: &S) {
+        written(subject);
+    }
+
+    fn end(self, _: &S) {}
+}
+
+/// [`Load::Scratch`]: a block of another thread, which is freed first, and one that stays.
+pub(super) struct Scratch {
+    handed: *mut u8,
+    own: *mut u8,
+}
+
+/// The block that the next thread is handed; one stays there when all threads have ended.
+static HANDED: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
+
+impl<S: Subject> Endless<S> for Scratch {
+    const PAIRS: u64 = WRITTEN;
+
+    fn new(subject: &S, _: u64) -> Self {
+        let [own, beside] = [(); 2].map(|()| take(subject, const { layout(8, 8) }));
+        // Release and acquire pair with one another: what the allocator wrote into the block is seen by
+        // who frees it.
+        Self { handed: HANDED.swap(beside, AcqRel), own }
+    }
+
+    #[inline(never)]
+    fn chunk(&mut self, subject: &S) {
+        let handed = std::mem::replace(&mut self.handed, std::ptr::null_mut());
+        if !handed.is_null() {
+            // SAFETY: 1: taken by another thread with this subject, and handed to nobody else.
+            unsafe { give(subject, handed, const { layout(8, 8) }) };
+        }
+        written(subject);
+    }
+
+    fn end(self, subject: &S) {
+        for block in [self.handed, self.own] {
+            if !block.is_null() {
+                // SAFETY: 1: taken with this subject, and not freed before.
+                unsafe { give(subject, block, const { layout(8, 8) }) };
+            }
+        }
+    }
+}
+
 /// The control: steps through an array of the thread's own, and no allocator.
 pub(super) struct Control {
     array: Room<[u64; WORDS]>,
@@ -205,6 +298,9 @@ mod tests {
         played::<Pairs>();
         played::<Churn>();
         played::<Batches>();
+        played::<Thrash>();
+        played::<Scratch>();
+        played::<Scratch>();
         played::<Control>();
     }
 }

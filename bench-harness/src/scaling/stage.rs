@@ -3,7 +3,7 @@
 use super::Load;
 use super::crew::window;
 use super::job::{JOB, Job, Measured, Round};
-use super::load::{Batches, Churn, Control, Endless, Pairs};
+use super::load::{Batches, Churn, Control, Endless, Pairs, Scratch, Thrash};
 use crate::child::channel::UNUSABLE;
 use crate::kernel::Random;
 use crate::subject::Subject;
@@ -33,6 +33,8 @@ fn play<S: Subject>(subject: &S, job: &Job) -> Measured {
         Load::Pairs => rounds::<S, Pairs>(subject, job),
         Load::Churn => rounds::<S, Churn>(subject, job),
         Load::Batches => rounds::<S, Batches>(subject, job),
+        Load::Thrash => rounds::<S, Thrash>(subject, job),
+        Load::Scratch => rounds::<S, Scratch>(subject, job),
     }
 }
 

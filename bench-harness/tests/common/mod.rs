@@ -131,7 +131,7 @@ impl Ended {
 
 /// The events of a built-in workload.
 pub(crate) fn events(workload: &str) -> Vec<Event> {
-    if let Some(load) = Load::ALL.into_iter().find(|load| load.name() == workload) {
+    if let Some(load) = Load::every().find(|load| load.name() == workload) {
         return load.events();
     }
     let trace = shipped().into_iter().find(|trace| trace.name == workload).expect("shipped");

@@ -338,6 +338,10 @@ fn memory(
             kernel: resident as i64 + 8192,
             lazy_free: if subject == "jemalloc" { w.kept / 3 } else { 0 },
             huge: 0,
+            huge_live: 0,
+            proportional: resident,
+            page_tables: resident / 512,
+            entropy: Some(shape[3].clamp(0.0, 1.0)),
             occupancy: std::array::from_fn(|tenth| {
                 let lean = (tenth as f64 / 9.0).powf(1.0 / (0.2 + shape[3] * 4.0));
                 (lean * 0.4 * pinned as f64 / PAGE as f64) as u64
@@ -381,9 +385,11 @@ fn memory(
         }),
         classes: Vec::new(),
         external_exact: (subject == "talc").then_some(0.31),
+        absorption: None,
         residue: Some(Residue {
             at_once: residue(shape[4] * 1.5),
             after_idle: Some(residue(shape[4] * 1.2)),
+            after_ten: Some(residue(shape[4])),
             after_pairs: Some(residue(shape[4] * 0.8)),
             after_purge: hook.filter(|exact| !exact).map(|_| residue(shape[4] * 0.1)),
         }),

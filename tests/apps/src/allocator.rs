@@ -29,6 +29,8 @@ choose! {
     "record": strata_bench::Recorder<std::alloc::System> = strata_bench::Recorder::new(std::alloc::System);
     "strata-segregated": strata_segregated::SegregatedAlloc = strata_segregated::SegregatedAlloc::new();
     "strata-segment": strata_segment::SegmentAlloc = strata_segment::SegmentAlloc::new();
+    "strata-page-frame": strata_page_frame::PageFrameAlloc = strata_page_frame::PageFrameAlloc::new();
+    "strata-pool": strata_pool::PoolAlloc<std::alloc::System> = strata_pool::PoolAlloc::new(std::alloc::System);
     "rusty_alloc": rusty_alloc_api::RustyAlloc = rusty_alloc_api::RustyAlloc;
     "mimalloc": mimalloc::MiMalloc = mimalloc::MiMalloc;
     "jemalloc": tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

@@ -6,9 +6,11 @@
 //! | [`NeverFrees`] | holes + kept = the touched bytes of freed blocks |
 //! | [`PowersOfTwo`] | rounding = Σ (power of two ≥ size, at least 16) − size over the live blocks |
 //! | [`Header64`] | 64 bytes of block header for each live block |
+//! | [`FirstFit`] | its free ranges are all that its 8 MiB can serve; by name only |
 //!
 //! None of them calls an allocator: their memory is a mapping of their own.
 
+mod first_fit;
 mod header;
 mod never_frees;
 mod noop;
@@ -18,6 +20,7 @@ mod spin;
 #[cfg(test)]
 mod tests;
 
+pub use first_fit::FirstFit;
 pub use header::Header64;
 pub use never_frees::NeverFrees;
 pub use noop::Noop;
@@ -34,6 +37,11 @@ pub(crate) const GRANULE: usize = 16;
 /// `bytes` rounded up to a whole number of granules, at least one.
 pub(crate) const fn granules(bytes: usize) -> usize {
     if bytes == 0 { GRANULE } else { (bytes + (GRANULE - 1)) & !(GRANULE - 1) }
+}
+
+/// The subjects of fixed memory, which no listing shows.
+pub(crate) fn fixed() -> Vec<super::Entry> {
+    vec![crate::subject!(FirstFit, FirstFit::new())]
 }
 
 /// The description of a calibration subject; its version is this crate's.
