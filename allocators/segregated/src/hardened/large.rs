@@ -126,6 +126,13 @@ unsafe fn lower(base: NonNull<u8>, shape: Shape) -> bool {
 #[inline(never)]
 pub(super) fn take(stocks: &Stocks, layout: Layout, zeroed: bool) -> *mut u8 {
     let Some(shape) = Shape::of(layout) else { return none() };
+    if REUSES && let Some(block) = reuse(stocks, shape, zeroed) {
+        if CANARIES {
+            // SAFETY: 1. a block of this shape.
+            unsafe { seal::seal(block.as_ptr(), shape.body, layout.size()) };
+        }
+        return block.as_ptr();
+    }
     let base = if zeroed {
         stocks::take_large_zeroed_in(stocks, shape.whole())
     } else {
@@ -141,6 +148,30 @@ pub(super) fn take(stocks: &Stocks, layout: Layout, zeroed: bool) -> *mut u8 {
         }
         block
     }
+}
+
+/// Whether blocks go from quarantine to the next request: their guards stay up. The profiler would not hear
+/// of it.
+const REUSES: bool = QUARANTINE && GUARDS && !cfg!(feature = "profile");
+
+/// A block of this shape that waited.
+fn reuse(stocks: &Stocks, shape: Shape, zeroed: bool) -> Option<NonNull<u8>> {
+    let fits = |kept: &Kept| {
+        let Shape { lead, body, trail, .. } = kept.shape;
+        (lead, body, trail) == (shape.lead, shape.body, shape.trail)
+            && kept.block.addr().is_multiple_of(shape.align)
+    };
+    let kept = stocks.here.waiting.take_large(fits)?;
+    let block = NonNull::new(kept.block)?;
+    // SAFETY: 1. a block that was freed, ours alone. 2. whole units. Where the system refuses, it stays as it is,
+    // for good.
+    unsafe {
+        memory::unguard(block, shape.body).ok()?;
+        if ZERO || zeroed {
+            clear(block, shape.body - WORD);
+        }
+    }
+    Some(block)
 }
 
 /// Takes a large block back.

@@ -82,6 +82,16 @@ impl Waiting {
         self.bytes.set(self.bytes.get() + class::cut(entry.class).block_len());
     }
 
+    /// Takes out the large block that waits longest of those that are as `fits` wants them, where others wait
+    /// that were freed later.
+    pub(super) fn take_large(&self, fits: impl Fn(&Kept) -> bool) -> Option<Kept> {
+        let oldest = self.next.get();
+        // The last one is the one that was freed last.
+        let places = (0..LARGE - 1).map(|step| &self.large[(oldest + step) % LARGE]);
+        let place = places.into_iter().find(|place| fits(&place.get()))?;
+        Some(place.replace(Kept::NONE))
+    }
+
     /// Whether a large block waits here.
     pub(super) fn has_large(&self, block: NonNull<u8>) -> bool {
         self.large.iter().any(|kept| kept.get().block == block.as_ptr())
