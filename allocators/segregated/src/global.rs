@@ -298,7 +298,10 @@ mod process_face {
             let new = unsafe { Layout::from_size_align_unchecked(new_size, layout.align()) };
             if hardened::ON {
                 // SAFETY: 1. the caller's: the layouts have one alignment.
-                return unsafe { resize_hardened(block, layout, new) };
+                let to = stocks::with(|all| unsafe { hardened::resize(all, block, layout, new) });
+                #[cfg(feature = "stats")]
+                stocks::requested::sub(if to.is_null() { 0 } else { layout.size() });
+                return count(to, new_size);
             }
             let (old_class, class) = (class::class_of(layout), class::class_of(new));
             if old_class == class && class.is_some() {
@@ -309,21 +312,6 @@ mod process_face {
             // SAFETY: the caller's.
             unsafe { realloc_slow(block, layout, new, class.is_none() && old_class.is_none()) }
         }
-    }
-
-    /// `realloc` with measures against misuse.
-    ///
-    /// # Safety
-    ///
-    /// 1. `block` is a live block of the process heap for `layout`; `new` has the same alignment.
-    unsafe fn resize_hardened(block: *mut u8, layout: Layout, new: Layout) -> *mut u8 {
-        // SAFETY: 1. the caller's.
-        let to = unsafe { stocks::with(|stocks| hardened::resize(stocks, block, layout, new)) };
-        #[cfg(feature = "stats")]
-        if !to.is_null() {
-            stocks::requested::sub(layout.size());
-        }
-        count(to, new.size())
     }
 
     /// Moves a block to another class, or resizes a large one.
