@@ -1,6 +1,6 @@
 //! The head of the report: what was run, who is fast, who is lean.
 
-use super::scale::{Log, short, step};
+use super::scale::{Log, short};
 use super::terms::TERMS;
 use crate::results::figures::{Figures, peak};
 use crate::results::grid::{Class, Grid, Line, mode_label};
@@ -178,17 +178,13 @@ pub(super) fn scatter(grid: &Grid<'_>) -> Markup {
     let low = points.iter().map(|p| p.1).fold(1.0_f64, f64::min) / 1.12;
     let high = points.iter().map(|p| p.1).fold(1.0_f64, f64::max) * 1.25;
     let x = Log { low, high, from: 52.0, to: 660.0 };
-    let top = points.iter().map(|p| p.2).fold(1.2_f64, f64::max);
-    let bottom = points.iter().map(|p| p.2).fold(f64::INFINITY, f64::min);
-    let rise = step(top - bottom.min(1.0), 5);
-    let (top, bottom) = ((top / rise).ceil() * rise, bottom.min(1.0));
-    let y = |value: f64| 370.0 - (value - bottom) / (top - bottom) * 340.0;
-    let marks = (0..12)
-        .map(|index| (bottom / rise).ceil() * rise + f64::from(index) * rise)
-        .take_while(|mark| *mark <= top + rise * 0.01);
+    let top = points.iter().map(|p| p.2).fold(1.2_f64, f64::max) * 1.05;
+    let bottom = points.iter().map(|p| p.2).fold(1.0_f64, f64::min);
+    let memory_axis = Log { low: bottom, high: top, from: 370.0, to: 30.0 };
+    let y = |value: f64| memory_axis.place(value);
     html! {
         svg.plot viewBox="0 0 680 420" role="img" aria-label="time against memory" {
-            @for mark in marks {
+            @for mark in memory_axis.marks() {
                 path.hair d=(format!("M52 {}H660", short(y(mark)))) {}
                 text x="46" y=(short(y(mark) + 4.0)) text-anchor="end" { (words::ratio(mark)) }
             }
@@ -196,10 +192,10 @@ pub(super) fn scatter(grid: &Grid<'_>) -> Markup {
                 path.hair d=(format!("M{} 370v5", short(x.place(mark)))) {}
                 text x=(short(x.place(mark))) y="389" text-anchor="middle" { (words::ratio(mark)) }
             }
-            text x="660" y=(short(y(1.0) - 5.0)) text-anchor="end" { "1.00: what the program asked for" }
+            text x="57" y=(short(y(1.0) - 5.0)) { "1.00: what the program asked for" }
             path.ink stroke-dasharray="2 3" opacity=".5" d=(format!("M{} 26V370", short(x.place(1.0)))) {}
             text x="356" y="411" text-anchor="middle" { "time, ratio to system (log scale; ← faster)" }
-            text x="52" y="16" { "peak resident / live (↓ leaner)" }
+            text x="52" y="16" { "peak resident / live (log scale; ↓ leaner)" }
             @for (_, time, memory, interval) in &points {
                 @if let (Some(low), Some(high)) = (interval.low, interval.high) {
                     path.ink opacity=".55" d=(format!("M{} {}H{}", short(x.place(low)), short(y(*memory)), short(x.place(high)))) {}

@@ -7,20 +7,6 @@ pub(crate) fn short(value: f64) -> String {
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-/// The least of 1, 2, 5 × 10ⁿ steps that cuts `range` into at most `most` parts.
-pub(crate) fn step(range: f64, most: u32) -> f64 {
-    if !(range > 0.0 && range.is_finite()) {
-        return 1.0;
-    }
-    let rough = range / f64::from(most.max(1));
-    let decade = 10_f64.powf(rough.log10().floor());
-    [1.0, 2.0, 5.0, 10.0]
-        .into_iter()
-        .map(|factor| factor * decade)
-        .find(|step| *step >= rough * 0.999_999)
-        .unwrap_or(10.0 * decade)
-}
-
 /// A logarithmic axis from `low` to `high` over `from..to`.
 #[derive(Clone, Copy)]
 pub(super) struct Log {
@@ -57,10 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_are_round() {
-        assert_eq!(step(10.0, 5), 2.0);
-        assert_eq!(step(0.9, 4), 0.5);
-        assert_eq!(step(0.0, 4), 1.0);
+    fn numbers_are_short() {
         assert_eq!(short(-0.04), "0");
         assert_eq!(short(12.34), "12.3");
     }
