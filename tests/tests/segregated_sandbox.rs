@@ -310,6 +310,12 @@ fn six_system_calls_are_enough() {
             let at = ALLOC.realloc(at, large, 50 << 20);
             let at = ALLOC.realloc(at, layout(50 << 20), 5 << 20);
             ALLOC.dealloc(at, layout(5 << 20));
+            // Often enough to be thought of huge pages.
+            for _ in 0..600 {
+                let at = ALLOC.alloc(layout(5 << 20));
+                at.write_bytes(1, 5 << 20);
+                ALLOC.dealloc(at, layout(5 << 20));
+            }
             ALLOC.validate().expect("valid");
             // What the harness does at the end is not allowed here.
             libc::_exit(0);

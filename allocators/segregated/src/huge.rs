@@ -65,18 +65,18 @@ pub(crate) mod process {
         unsafe { (dense || is_dense(at, len)) && memory::collapse(at, len / FRAME * FRAME).is_ok() }
     }
 
-    /// Whether the system gives programs that ask for them huge pages; asked once.
+    /// Whether the system gives programs that ask for them huge pages.
+    static ALLOWED: AtomicUsize = AtomicUsize::new(0);
+
+    /// Asks the system whether it gives any, by calls that a sandbox which begins later may not know:
+    /// once a process, at its first request.
+    pub(crate) fn learn() {
+        // Relaxed, here and there: a thread that reads the old value does without.
+        ALLOWED.store(usize::from(limits::huge_pages()), Ordering::Relaxed);
+    }
+
     fn are_allowed() -> bool {
-        static ALLOWED: AtomicUsize = AtomicUsize::new(0);
-        // Relaxed, both: every thread reads about the same.
-        match ALLOWED.load(Ordering::Relaxed) {
-            0 => {
-                let allowed = limits::huge_pages();
-                ALLOWED.store(1 + usize::from(allowed), Ordering::Relaxed);
-                allowed
-            }
-            allowed => allowed == 2,
-        }
+        ALLOWED.load(Ordering::Relaxed) != 0
     }
 
     /// Whether all pages of a sample have a byte that is not zero: then they were touched.
@@ -112,7 +112,8 @@ pub(crate) mod process {
                 assert!(is_dense(at, LEAST));
                 at.add((2 * 5 + 1) * LEAST / (2 * SAMPLE)).write_bytes(0, FRAME);
                 assert!(!is_dense(at, LEAST));
-                assert!(!ask(at, LEAST, false));
+                learn();
+                assert_eq!(ask(at, LEAST, false), !are_allowed());
                 assert!(ask(at, LEAST / 2, true), "too short for ever");
                 memory::release(at, LEAST).unwrap();
             }

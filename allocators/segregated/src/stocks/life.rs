@@ -17,6 +17,7 @@ use super::thread::{Cold, Thread, give_scrap, take_scrap};
 use super::{Stocks, adapt, nothing, passed};
 use crate::class::CLASSES;
 use crate::fork::{self, ForkLock};
+use crate::huge;
 use crate::process::{self, HEAP};
 
 /// Where a thread stands; part of its thread-local words.
@@ -214,8 +215,8 @@ unsafe fn drop_left(at: NonNull<Thread>) {
 }
 
 /// Done once a process, before anything of the system's may call into this code: it keeps the library
-/// that the code is in loaded, unless whoever made the stocks promised that (`pins`), and has forks
-/// watched.
+/// that the code is in loaded, unless whoever made the stocks promised that (`pins`), has forks watched, and
+/// asks what a sandbox may forbid later.
 pub(crate) fn pin(pins: bool) {
     static PINNED: AtomicUsize = AtomicUsize::new(0);
     // Relaxed, both: it only decides who does it.
@@ -225,6 +226,7 @@ pub(crate) fn pin(pins: bool) {
             unsafe { library::pin_self((&raw const HOOK).cast()) };
         }
         fork::watch();
+        huge::process::learn();
     }
 }
 
