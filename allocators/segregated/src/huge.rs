@@ -5,7 +5,7 @@
 //! 2 MiB. Advice from the beginning would make resident what the program never touches, and would stay
 //! with the addresses when small blocks have them. So memory is looked at when it was used often, and
 //! where every page of a sample has contents the system is asked once to [collapse] it: what it holds
-//! becomes huge pages, and what is mapped there later does not.
+//! becomes huge pages, with what pages without contents the sample missed, and what is mapped there later does not.
 //!
 //! [collapse]: https://man7.org/linux/man-pages/man2/madvise.2.html
 
