@@ -48,6 +48,8 @@ pub(crate) mod process {
 
     /// The least length that is worth a call: a block of less fits the buffers of most processors.
     const LEAST: usize = 4 << 20;
+    /// A huge page.
+    const HUGE: usize = 2 << 20;
     /// Pages of a sample.
     const SAMPLE: usize = 32;
 
@@ -63,6 +65,27 @@ pub(crate) mod process {
         }
         // SAFETY: 1. the caller's, here and there.
         unsafe { (dense || is_dense(at, len)) && memory::collapse(at, len / FRAME * FRAME).is_ok() }
+    }
+
+    /// Has huge pages put under `len` bytes at `at`, which have no contents and will all be touched. Answers
+    /// whether they are there.
+    ///
+    /// # Safety
+    ///
+    /// 1. As for [`ask`].
+    pub(crate) unsafe fn fill(at: NonNull<u8>, len: usize) -> bool {
+        if len < LEAST || wishes::has_huge_pages() || !are_allowed() {
+            return false;
+        }
+        // The system makes a huge page only of what has a page already.
+        let mut next = at.addr().get().next_multiple_of(HUGE) - at.addr().get();
+        while next + HUGE <= len {
+            // SAFETY: in the range (1.), which has no contents.
+            unsafe { at.add(next).write_volatile(0) };
+            next += HUGE;
+        }
+        // SAFETY: 1. the caller's.
+        unsafe { memory::collapse(at, len / FRAME * FRAME).is_ok() }
     }
 
     /// Whether the system gives programs that ask for them huge pages.
@@ -115,6 +138,14 @@ pub(crate) mod process {
                 learn();
                 assert_eq!(ask(at, LEAST, false), !are_allowed());
                 assert!(ask(at, LEAST / 2, true), "too short for ever");
+                memory::purge(at, LEAST).unwrap();
+                assert!(!fill(at, LEAST / 2), "too short");
+                if fill(at, LEAST) {
+                    let mut there = [0; LEAST / FRAME];
+                    memory::resident(at, LEAST, &mut there).unwrap();
+                    assert!(there.iter().filter(|page| **page & 1 != 0).count() >= HUGE / FRAME);
+                    assert!((0..LEAST).all(|byte| at.add(byte).read() == 0));
+                }
                 memory::release(at, LEAST).unwrap();
             }
         }

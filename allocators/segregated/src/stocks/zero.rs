@@ -13,7 +13,7 @@ use core::ptr::NonNull;
 
 use strata_os::{clock, memory};
 
-use crate::wishes;
+use crate::{huge, wishes};
 
 /// The least block that is asked about.
 const ASKED: usize = 1 << 20;
@@ -70,10 +70,11 @@ impl Habit {
         start..start + looked_at
     }
 
-    /// Notes whether what was given back of a block of `len` bytes had many pages.
-    fn note(&self, many: bool, len: usize) {
+    /// Notes whether what was given back of a block of `len` bytes had many pages. Answers whether a whole
+    /// block told that the thread touches much.
+    fn note(&self, many: bool, len: usize) -> bool {
         if !self.tells.replace(true) {
-            return;
+            return false;
         }
         let before = self.all.get();
         let most = CLEARED.end.min(CLEARED_ASKED / (len / ASKED)).max(CLEARED.start);
@@ -82,6 +83,7 @@ impl Habit {
         self.left.set(all);
         // Around a part that was looked at all was cleared: the whole block tells nothing yet.
         self.tells.set(!many && before == 0);
+        many && before == 0
     }
 }
 
@@ -113,12 +115,14 @@ pub(super) unsafe fn clear(at: *mut u8, len: usize, dense: bool, habit: &Habit) 
     unsafe {
         at.write_bytes(0, back.start);
         at.add(back.end).write_bytes(0, len - back.end);
-        if !back.is_empty() {
-            let beside = if back.len() < whole { COLD } else { 0 };
-            habit.note(give_back_all(at.add(back.start), back.len(), page, beside), whole);
+        if back.is_empty() {
+            return true;
         }
+        let beside = if back.len() < whole { COLD } else { 0 };
+        let many = give_back_all(at.add(back.start), back.len(), page, beside);
+        // It will be touched all over again: a huge page at once costs less than its small ones one by one.
+        habit.note(many, whole) && huge::process::fill(NonNull::new_unchecked(at), whole)
     }
-    back.is_empty()
 }
 
 /// Gives all pages back, or clears them where the system keeps them. Answers whether so many of them had
