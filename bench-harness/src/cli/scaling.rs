@@ -23,10 +23,10 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..))]
     sittings: u16,
     /// Rounds of each child.
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
     /// Milliseconds for which a window is counted.
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     millis: u16,
     /// How often a sitting is repeated at most because others were at work meanwhile.
     #[arg(long, default_value_t = 2)]

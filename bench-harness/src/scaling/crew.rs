@@ -158,9 +158,26 @@ unsafe impl<S: Subject, L: Endless<S>> Work for Part<'_, S, L> {
 /// Pairs a second of `threads` threads together.
 ///
 /// Threads stay on a processor each, as long as there are enough: where the system would have put
-/// them is not the allocator's doing.
+/// them is not the allocator's doing. One thread is on each of the two processors in turn that two
+/// threads are on, for half the window, and its rate is the mean of both: processors are not alike,
+/// and what one of them does less is not lost by sharing.
 pub(super) fn window<S: Subject, L: Endless<S>>(
     subject: &S,
+    threads: usize,
+    length: Duration,
+) -> f64 {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    if threads > 1 || processors == 1 {
+        return counted::<S, L>(subject, 0, threads, length);
+    }
+    let alone = |place| counted::<S, L>(subject, place, 1, length / 2);
+    f64::midpoint(alone(0), alone(1))
+}
+
+/// The same of one crew, whose first thread is on the processor in that place, from the last one on.
+fn counted<S: Subject, L: Endless<S>>(
+    subject: &S,
+    place: usize,
     threads: usize,
     length: Duration,
 ) -> f64 {
@@ -172,7 +189,7 @@ pub(super) fn window<S: Subject, L: Endless<S>>(
         common: &common,
         index,
         // The last processor first: the first one serves interrupts.
-        processor: (threads <= processors).then(|| processors - 1 - index % processors),
+        processor: (threads <= processors).then(|| processors - 1 - (place + index) % processors),
         load: PhantomData,
     });
     let crew: [Option<Thread<'_>>; MOST] = array::from_fn(|index| {

@@ -12,6 +12,9 @@
 //! window:             threads set up, meet, settle │ counted while the clock runs │ stop
 //! ```
 //!
+//! One thread is counted on each of the two processors that two threads are on, half a window each:
+//! were it on one of them only, what the other is slower would pass for a loss by sharing.
+//!
 //! The control once more is the A/A arm. A sitting gives one value, the median over its rounds: the
 //! rounds of one process share its addresses and are not independent. The interval is over sittings.
 
