@@ -80,6 +80,10 @@ const fn class_of_size(size: usize) -> usize {
 #[inline]
 pub const fn class_of(layout: Layout) -> Option<SizeClass> {
     let (size, align) = (layout.size(), layout.align());
+    // Most requests, with what they need to know alone.
+    if size <= LOOKED_UP && align <= 8 {
+        return Some(SizeClass(SMALL[(size + 7) >> 3] as u16));
+    }
     let size = if align <= 8 {
         size
     } else {
