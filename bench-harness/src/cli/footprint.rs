@@ -1,6 +1,6 @@
 //! `strata-bench footprint`.
 
-use super::rows::deliver;
+use super::rows::{Ended, deliver, ended};
 use super::run::command_line;
 use crate::error::{Failure, Result};
 use crate::footprint::{Options, Row, Scenario, html, judged, run, text};
@@ -72,29 +72,13 @@ pub(super) fn main(args: &Args) -> Result<ExitCode> {
         jsonl::write_whole(path, |to| to.write_all(page.as_bytes()))?;
     }
     deliver(&header, &rows, args.out.as_deref(), args.json, || text(&header, &rows))?;
-    ended(args, &rows)
-}
-
-/// How the command ends: a crash tells first, then, where asked for, a missed gate.
-fn ended(args: &Args, rows: &[Row]) -> Result<ExitCode> {
-    let mut failed = 0;
-    for row in rows {
-        if let Some(how) = &row.failed {
-            eprintln!("{} on {}: {how}", row.subject.name, row.scenario.name());
-            failed += 1;
-        }
-    }
-    if failed > 0 {
-        return Err(Failure::subject(format!("{failed} row(s) failed; see above")));
-    }
-    if args.gate {
-        let missed = judged(rows, args.versus.as_deref());
-        for line in &missed {
-            eprintln!("{line}");
-        }
-        if !missed.is_empty() {
-            return Err(Failure::regression(format!("{} gate(s) missed", missed.len())));
-        }
-    }
-    Ok(ExitCode::SUCCESS)
+    let fault = |row: &Row| {
+        let how = row.failed.as_ref()?;
+        Some(format!("{} on {}: {how}", row.subject.name, row.scenario.name()))
+    };
+    ended(Ended {
+        faults: rows.iter().filter_map(fault).collect(),
+        missed: judged(&rows, args.versus.as_deref()),
+        gate: args.gate,
+    })
 }

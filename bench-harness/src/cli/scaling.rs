@@ -1,6 +1,6 @@
 //! `strata-bench scaling`.
 
-use super::rows::deliver;
+use super::rows::{Ended, deliver, ended};
 use super::run::command_line;
 use crate::error::{Failure, Result};
 use crate::scaling::{Load, Options, Row, judged, run, text};
@@ -68,29 +68,13 @@ pub(super) fn main(args: &Args) -> Result<ExitCode> {
         return Err(Failure::input(format!("{name} was not measured: name it in --alloc too")));
     }
     deliver(&header, &rows, args.out.as_deref(), args.json, || text(&header, &rows))?;
-    ended(args, &rows)
-}
-
-/// How the command ends: a crash tells first, then, where asked for, a gate that fails.
-fn ended(args: &Args, rows: &[Row]) -> Result<ExitCode> {
-    let mut failed = 0;
-    for row in rows {
-        if let Some(how) = &row.failed {
-            eprintln!("{} under {}: {how}", row.subject.name, row.load.name());
-            failed += 1;
-        }
-    }
-    if failed > 0 {
-        return Err(Failure::subject(format!("{failed} row(s) failed; see above")));
-    }
-    if args.gate {
-        let missed = judged(rows, args.versus.as_deref());
-        for line in &missed {
-            eprintln!("{line}");
-        }
-        if !missed.is_empty() {
-            return Err(Failure::regression(format!("{} gate(s) missed", missed.len())));
-        }
-    }
-    Ok(ExitCode::SUCCESS)
+    let fault = |row: &Row| {
+        let how = row.failed.as_ref()?;
+        Some(format!("{} under {}: {how}", row.subject.name, row.load.name()))
+    };
+    ended(Ended {
+        faults: rows.iter().filter_map(fault).collect(),
+        missed: judged(&rows, args.versus.as_deref()),
+        gate: args.gate,
+    })
 }

@@ -121,20 +121,14 @@ impl Unit {
 impl Row {
     /// The subject's name, with its mode where that is not the usual one.
     pub(super) fn label(&self) -> String {
-        match self.mode {
-            Mode::Global => format!("{} (global)", self.subject.name),
-            _ => self.subject.name.clone(),
-        }
+        self.mode.label(&self.subject)
     }
 }
 
 /// The figures that miss their gates, in words, of `subject` or, without one, of every subject that
 /// is neither System nor a calibration subject.
 pub(crate) fn judged(rows: &[Row], subject: Option<&str>) -> Vec<String> {
-    let meant = |row: &&Row| match subject {
-        Some(name) => row.subject.name == name,
-        None => row.subject.name != "system" && !row.subject.calibration,
-    };
+    let meant = |row: &&Row| row.subject.is_judged(subject);
     let missed = |row: &Row| {
         let words = |figure: &Figure| {
             let (scenario, label, name) = (row.scenario.name(), row.label(), &figure.name);

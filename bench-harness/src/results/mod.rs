@@ -58,6 +58,16 @@ pub enum Mode {
     Computed,
 }
 
+impl Mode {
+    /// A subject's name, with the mode where that is not the usual one.
+    pub(crate) fn label(self, subject: &Description) -> String {
+        match self {
+            Self::Global => format!("{} (global)", subject.name),
+            _ => subject.name.clone(),
+        }
+    }
+}
+
 /// How threads of the trace were replayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -33,6 +33,17 @@ pub struct Description {
     pub calibration: bool,
 }
 
+impl Description {
+    /// Whether its gates count where those of the subject of this name do or, without one, of every
+    /// subject that is neither System nor a calibration subject.
+    pub(crate) fn is_judged(&self, name: Option<&str>) -> bool {
+        match name {
+            Some(name) => self.name == name,
+            None => self.name != "system" && !self.calibration,
+        }
+    }
+}
+
 /// An allocator's own figures in bytes; one that it does not keep is `None`, never zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct OwnFigures {
