@@ -32,6 +32,7 @@ pub mod heap;
 pub mod import;
 mod interleaved;
 mod kernel;
+mod layers;
 mod main_macro;
 pub mod mem;
 mod memory;

@@ -67,12 +67,13 @@ fn first_fit_reproduces_the_order_of_robsons_bound_on_a_growing_heap() {
 #[test]
 fn a_table_a_program_and_a_line_where_words_are_unusable() {
     let place = Place::new();
-    let words = "adversary checkerboard fill --alloc system --live 1 --out rows.jsonl";
+    let words =
+        "adversary checkerboard fill --alloc system --live 1 --out rows.jsonl --report a.html";
     let ended = place.run(words.split(' ')).fine();
     for word in ["checkerboard · 1.00 MiB", "twice the size", "fill · 1.00 MiB", "when full"] {
         assert!(ended.stdout.contains(word), "{word}: {}", ended.stdout);
     }
-    assert_eq!(place.left_behind(), ["rows.jsonl"]);
+    assert_eq!(place.left_behind(), ["a.html", "rows.jsonl"]);
     for (words, named) in [
         ("adversary robson --alloc nobody", "nobody"),
         ("adversary robson --alloc noop", "noop"),
@@ -83,8 +84,23 @@ fn a_table_a_program_and_a_line_where_words_are_unusable() {
     ] {
         place.run(words.split(' ')).refused(2, &[named]);
     }
-    let words = "adversary fill --alloc system --live 1 --out no/such/file.jsonl";
-    place.run(words.split(' ')).refused(2, &["no/such/file.jsonl"]);
+    let page = std::fs::read_to_string(place.path().join("a.html")).unwrap();
+    for word in [
+        "<h2 id=\"summary\">",
+        "<a href=\"#checkerboard\">",
+        "<h2 id=\"fill\">",
+        "role=\"img\" aria-label=\"system on fill: when full ",
+        "prefers-color-scheme:dark",
+        words,
+    ] {
+        assert!(page.contains(word), "{word}");
+    }
+    assert_eq!(page.matches("<figure>").count(), 2);
+    assert!(["http:", "https:", "src=", "<script"].iter().all(|outside| !page.contains(outside)));
+    for (option, file) in [("--out", "no/such/file.jsonl"), ("--report", "no/such/page.html")] {
+        let words = format!("adversary fill --alloc system --live 1 {option} {file}");
+        place.run(words.split(' ')).refused(2, &[file]);
+    }
     let ended = place.run("adversary robson --alloc first-fit-8 --live 8".split(' '));
     assert_eq!(ended.code, Some(3), "{ended:?}");
     assert!(ended.stderr.contains("first-fit-8 on robson"), "{}", ended.stderr);

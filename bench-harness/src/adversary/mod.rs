@@ -17,6 +17,7 @@ mod holder;
 mod holes;
 mod idle;
 mod job;
+mod report;
 pub(crate) mod robson;
 mod row;
 mod run;
@@ -25,6 +26,7 @@ mod table;
 
 pub(crate) use holder::{Holder, usual_distance};
 pub(crate) use job::Program;
+pub(crate) use report::html;
 pub(crate) use row::Row;
 pub(crate) use run::{Options, run};
 pub(crate) use stage::enter;

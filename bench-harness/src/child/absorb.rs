@@ -64,6 +64,15 @@ pub(crate) const fn size(index: usize) -> usize {
 
 /// Probes every size, on the thread that all others wait for.
 pub(super) fn probe<S: Subject>(subject: &S, table: &Table) {
+    let resident = table.resident();
+    let mut free = 0;
+    let known = subject.for_each_free_range(&mut |range| {
+        let pages = range.start >> 12..range.end.div_ceil(4096);
+        let held = pages.filter(|&page| resident.held(page));
+        let parts = held.map(|page| range.end.min((page + 1) << 12) - range.start.max(page << 12));
+        free += parts.sum::<usize>() as u64;
+    });
+    table.control().free_resident.store(if known { free } else { u64::MAX }, Relaxed);
     for (index, found) in table.control().absorbed.iter().enumerate() {
         let size = size(index);
         // SAFETY: the child runs `serve` and ends there: it calls the subject, writes into shared

@@ -115,6 +115,8 @@ pub(crate) struct Control {
     /// L2 tables of the page history handed out, and of the map of resident pages.
     pub(crate) history_used: AtomicU32,
     pub(crate) resident_used: AtomicU32,
+    /// Bytes of the subject's free ranges on resident pages, at a probe; `u64::MAX` where it shows none.
+    pub(crate) free_resident: AtomicU64,
     /// What the free memory can serve, by size.
     pub(crate) absorbed: [Absorbed; SIZES],
 }

@@ -2,8 +2,9 @@
 
 use super::rows::{Ended, deliver, ended, named};
 use super::run::command_line;
-use crate::adversary::{Options, Program, run, text};
+use crate::adversary::{Options, Program, html, run, text};
 use crate::error::Result;
+use crate::results::jsonl;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -32,6 +33,9 @@ pub(super) struct Args {
     /// Write the rows as JSON lines.
     #[arg(long, value_name = "FILE.jsonl")]
     out: Option<PathBuf>,
+    /// Write tables and pictures as a page.
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
 }
 
 fn seconds(word: &str) -> std::result::Result<f64, String> {
@@ -51,6 +55,10 @@ pub(super) fn main(args: &Args) -> Result<ExitCode> {
         command: command_line(),
     };
     let (header, rows) = run(&options)?;
+    if let Some(path) = &args.report {
+        let page = html(&header, &rows);
+        jsonl::write_whole(path, |to| to.write_all(page.as_bytes()))?;
+    }
     deliver(&header, &rows, args.out.as_deref(), args.json, || text(&header, &rows))?;
     let fault = |row: &crate::adversary::Row| {
         let how = row.failed.as_ref()?;

@@ -1,11 +1,11 @@
 //! Commands about files, and listings.
 
 use super::show;
-use crate::error::Result;
-use crate::results::{export, jsonl};
+use crate::error::{Failure, Result};
+use crate::results::{SCHEMA, export, jsonl};
 use crate::run::{subjects, workload_names};
 use crate::trace::{Reader, convert, info, shipped};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// The words of `info`.
@@ -55,23 +55,41 @@ pub(super) fn convert_main(args: &ConvertArgs) -> Result<ExitCode> {
 /// The words of `report`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ReportArgs {
-    /// Stored results.
-    results: PathBuf,
-    /// The page; CSV or Markdown where the name ends in .csv or .md.
+    /// Stored results of run; or those of run, pools, regions and frames, for a page of all layers.
+    #[arg(required = true)]
+    results: Vec<PathBuf>,
+    /// The page; of run alone, CSV or Markdown where the name ends in .csv or .md.
     #[arg(long, short, default_value = "report.html")]
     out: PathBuf,
 }
 
 pub(super) fn report_main(args: &ReportArgs) -> Result<ExitCode> {
-    let (header, rows) = jsonl::read(&args.results)?;
-    let page = match args.out.extension().and_then(std::ffi::OsStr::to_str) {
-        Some("csv") => export::csv(&rows),
-        Some("md") => export::markdown(&header, &rows),
-        _ => crate::report::html(&header, &rows),
+    let page = match &args.results[..] {
+        [one] if jsonl::schema(one)? == SCHEMA => {
+            let (header, rows) = jsonl::read(one)?;
+            match args.out.extension().and_then(std::ffi::OsStr::to_str) {
+                Some("csv") => export::csv(&rows),
+                Some("md") => export::markdown(&header, &rows),
+                _ => crate::report::html(&header, &rows),
+            }
+        }
+        several => layers(several, &args.out)?,
     };
     jsonl::write_whole(&args.out, |to| to.write_all(page.as_bytes()))?;
     show(&format!("wrote {}\n", args.out.display()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The page of several layers, from the program down.
+fn layers(files: &[PathBuf], out: &Path) -> Result<String> {
+    if out.extension().is_some_and(|end| end == "csv" || end == "md") {
+        let why = "CSV and Markdown are of one file of run's results: give that alone, or a page";
+        return Err(Failure::input(why));
+    }
+    let mut parts =
+        files.iter().map(|file| crate::layers::read(file)).collect::<Result<Vec<_>>>()?;
+    crate::layers::sort(&mut parts);
+    Ok(crate::layers::html(&parts))
 }
 
 pub(super) fn subjects_main() -> Result<ExitCode> {

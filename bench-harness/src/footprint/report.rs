@@ -2,9 +2,10 @@
 
 use super::row::{Figure, Place, Row};
 use super::table::{by_scenario, heads};
+use crate::report::page::Page;
 use crate::report::scale::short;
 use crate::results::{Header, words};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 const WIDTH: f64 = 216.0;
 const HEIGHT: f64 = 100.0;
@@ -13,43 +14,22 @@ const TOP: f64 = 12.0;
 /// The whole page.
 pub(crate) fn html(header: &Header, rows: &[Row]) -> String {
     let groups = by_scenario(rows);
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { "Footprints · strata-bench" }
-                link rel="icon" href="data:,";
-                style { (PreEscaped(include_str!("../report/style.css"))) }
-            }
-            body {
-                header {
-                    h1 { "Footprints" }
-                    p { "Private dirty bytes of a child that runs one scenario on one allocator, beyond "
-                        "what system's child has at idle. " (header.date) }
-                }
-                nav { div { @for (scenario, _) in &groups {
-                    a href=(format!("#{}", scenario.name())) { (scenario.name()) }
-                } } }
-                main {
-                    @for (scenario, rows) in &groups {
-                        h2 id=(scenario.name()) { (scenario.name()) }
-                        p.note { (scenario.explain()) }
-                        (table(rows))
-                        (curves(rows))
-                    }
-                    h2 id="provenance" { "Provenance" }
-                    p { "The command that repeats this run:" }
-                    pre { (header.command) }
-                    dl.facts { @for (name, value) in &header.provenance { dt { (name) } dd { (value) } } }
-                }
-                footer { "strata-bench " (header.version) " · " (header.schema) " · this file needs no network" }
-            }
-        }
-    }
-    .into_string()
+    let sections: Vec<&str> = groups.iter().map(|(scenario, _)| scenario.name()).collect();
+    let page = Page {
+        title: "Footprints",
+        lead: html! {
+            p { "Private dirty bytes of a child that runs one scenario on one allocator, beyond "
+                "what system's child has at idle. " (header.date) }
+        },
+        sections: &sections,
+        body: html! { @for (scenario, rows) in &groups {
+            h2 id=(scenario.name()) { (scenario.name()) }
+            p.note { (scenario.explain()) }
+            (table(rows))
+            (curves(rows))
+        } },
+    };
+    page.html(header)
 }
 
 fn table(rows: &[&Row]) -> Markup {

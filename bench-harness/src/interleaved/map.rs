@@ -49,7 +49,7 @@ impl Picture<'_> {
         let side = short(CELL - 1.0);
         let legend = height - 34.0;
         html! {
-            svg xmlns="http://www.w3.org/2000/svg" viewBox=(format!("0 0 {} {}", short(width), short(height)))
+            svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label=(self.title) viewBox=(format!("0 0 {} {}", short(width), short(height)))
                 width=(short(width)) height=(short(height)) font-family="system-ui, sans-serif" {
                 title { (self.title) }
                 rect fill="#f6f7f8" width="100%" height="100%" {}

@@ -5,13 +5,21 @@ use crate::child::control::Control;
 use crate::results::{Absorbed, Absorption, Checkpoint};
 use std::sync::atomic::Ordering::Relaxed;
 
+/// Free bytes that are resident: of what the subject itself shows as free, or, where it shows nothing,
+/// what lies between and beside its blocks. Whether all that it shows is resident comes with them: a
+/// program feels nothing of a reservation that nobody touched, and blocks cut of it say nothing.
+fn free(shown: Option<(u64, u64)>, at: &Checkpoint) -> (u64, bool) {
+    match shown {
+        Some((all, resident)) => (resident, all <= at.resident),
+        None => (at.waterfall.holes + at.waterfall.kept, false),
+    }
+}
+
 /// What the probes at a checkpoint found.
 pub(crate) fn absorption(control: &Control, at: &Checkpoint) -> Absorption {
-    let own = control.has_free_ranges.load(Relaxed) == 1;
-    let free = match own {
-        true => control.free_bytes.load(Relaxed),
-        false => at.waterfall.holes + at.waterfall.kept,
-    };
+    let resident = Some(control.free_resident.load(Relaxed)).filter(|&bytes| bytes != u64::MAX);
+    let shown = resident.map(|resident| (control.free_bytes.load(Relaxed), resident));
+    let (free, all_resident) = free(shown, at);
     let point = |(index, found): (usize, &crate::child::absorb::Absorbed)| {
         let missing = match End::of(found.end.load(Relaxed)) {
             End::Grew | End::Refused => None,
@@ -24,7 +32,7 @@ pub(crate) fn absorption(control: &Control, at: &Checkpoint) -> Absorption {
             size: size(index) as u64,
             served: missing.is_none().then(|| found.bytes.load(Relaxed)),
             stride: Some(found.stride.load(Relaxed)).filter(|&stride| stride > 0),
-            by_ranges: (ranges != u64::MAX).then_some(ranges),
+            by_ranges: (all_resident && ranges != u64::MAX).then_some(ranges),
             missing,
         }
     };
@@ -32,5 +40,20 @@ pub(crate) fn absorption(control: &Control, at: &Checkpoint) -> Absorption {
         free,
         points: control.absorbed.iter().enumerate().map(point).collect(),
         missing: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::free;
+    use crate::results::{Checkpoint, Waterfall};
+
+    #[test]
+    fn ranges_beyond_what_is_resident_are_not_what_a_program_feels() {
+        let waterfall = Waterfall { holes: 300, kept: 50, ..Waterfall::default() };
+        let at = Checkpoint { resident: 4096, waterfall, ..Checkpoint::default() };
+        assert_eq!(free(Some((4096, 4000)), &at), (4000, true));
+        assert_eq!(free(Some((4097, 4000)), &at), (4000, false));
+        assert_eq!(free(None, &at), (350, false));
     }
 }

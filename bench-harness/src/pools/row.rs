@@ -29,6 +29,11 @@ impl Row {
         Some(format!("{} on {}: {what}", self.of.label(), self.workload.name()))
     }
 
+    /// % of the blocks' bytes that the system's memory has on top of them, of a full pool.
+    pub(crate) fn on_top(&self) -> Option<f64> {
+        self.figure(super::idle::ON_TOP)
+    }
+
     /// A figure of memory by its name.
     pub(super) fn figure(&self, name: &str) -> Option<f64> {
         self.figures.iter().find(|figure| figure.name == name)?.value

@@ -14,6 +14,7 @@ mod numbers;
 mod outcomes;
 mod overview;
 mod own;
+pub(crate) mod page;
 mod png;
 pub(crate) mod scale;
 mod series;

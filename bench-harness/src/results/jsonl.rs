@@ -6,7 +6,7 @@
 use super::{Header, Row, SCHEMA};
 use crate::error::{Context, Failure, Result};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use tempfile::NamedTempFile;
 
@@ -72,6 +72,41 @@ fn readable_by_all(file: &File) -> std::io::Result<()> {
 /// [`Failure::input`] in one line: the file cannot be read, is not a results file, has a schema
 /// of another major number, or has a damaged line (whose number is given, from 1).
 pub fn read(path: &Path) -> Result<(Header, Vec<Row>)> {
+    read_as(path, SCHEMA)
+}
+
+/// The schema that the first line of a results file names, whatever it is.
+///
+/// # Errors
+///
+/// As [`read`], where there is none.
+pub(crate) fn schema(path: &Path) -> Result<String> {
+    let shown = path.display();
+    let mut line = String::new();
+    let file = File::open(path).context(|| format!("cannot open {shown}"))?;
+    // A first line is a few KiB; a file of something else may have no end of one.
+    let read = BufReader::new(file).take(1 << 20).read_line(&mut line);
+    read.context(|| format!("{shown}: line 1 cannot be read"))?;
+    if line.is_empty() {
+        return Err(empty(path));
+    }
+    named(&line).map_err(|why| Failure::input(format!("{shown}: {why}")))
+}
+
+fn empty(path: &Path) -> Failure {
+    let shown = path.display();
+    Failure::input(format!("{shown}: the file is empty, not a results file of strata-bench"))
+}
+
+/// Reads the results of any command, whose schema is known.
+///
+/// # Errors
+///
+/// As [`read`].
+pub(crate) fn read_as<R: serde::de::DeserializeOwned>(
+    path: &Path,
+    schema: &str,
+) -> Result<(Header, Vec<R>)> {
     let shown = path.display();
     let file = File::open(path).context(|| format!("cannot open {shown}"))?;
     let mut header = None;
@@ -80,8 +115,10 @@ pub fn read(path: &Path) -> Result<(Header, Vec<Row>)> {
         let number = index + 1;
         let line = line.context(|| format!("{shown}: line {number} cannot be read"))?;
         if header.is_none() {
-            header =
-                Some(first_line(&line).map_err(|why| Failure::input(format!("{shown}: {why}")))?);
+            header = Some(
+                first_line(&line, schema)
+                    .map_err(|why| Failure::input(format!("{shown}: {why}")))?,
+            );
         } else if !line.trim().is_empty() {
             rows.push(serde_json::from_str(&line).map_err(|error| {
                 Failure::input(format!(
@@ -90,26 +127,28 @@ pub fn read(path: &Path) -> Result<(Header, Vec<Row>)> {
             })?);
         }
     }
-    let header = header.ok_or_else(|| {
-        Failure::input(format!("{shown}: the file is empty, not a results file of strata-bench"))
-    })?;
-    Ok((header, rows))
+    Ok((header.ok_or_else(|| empty(path))?, rows))
 }
 
 /// Checks the schema before anything else, so that a foreign file is called foreign and not
 /// damaged.
-fn first_line(line: &str) -> std::result::Result<Header, String> {
+fn first_line(line: &str, due: &str) -> std::result::Result<Header, String> {
+    let schema = named(line)?;
+    if schema != due {
+        return Err(format!(
+            "schema {schema:?} is not this program's {due:?}; read it with the version that wrote it"
+        ));
+    }
+    serde_json::from_str(line).map_err(|error| format!("line 1 is damaged ({error})"))
+}
+
+fn named(line: &str) -> std::result::Result<String, String> {
     #[derive(serde::Deserialize)]
     struct Only {
         schema: String,
     }
-    let Only { schema } = serde_json::from_str(line).map_err(|_| {
+    let named = serde_json::from_str::<Only>(line).map_err(|_| {
         "line 1 is no header, so this is not a results file of strata-bench".to_owned()
     })?;
-    if schema != SCHEMA {
-        return Err(format!(
-            "schema {schema:?} is not this program's {SCHEMA:?}; read it with the version that wrote it"
-        ));
-    }
-    serde_json::from_str(line).map_err(|error| format!("line 1 is damaged ({error})"))
+    Ok(named.schema)
 }

@@ -13,10 +13,13 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// How long a child may be silent before it is given up.
+/// How long a child may neither speak nor get on before it is given up.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// How often it is looked whether a child gets on. Patience is counted in these and not by the clock: a
+/// machine that stands still, or sleeps, takes nothing of it.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// What a child is to do.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +38,6 @@ pub(crate) struct Job {
 pub(crate) struct Running {
     process: Child,
     pub(crate) table: Arc<Table>,
-    silent_since: Instant,
 }
 
 /// Why a child did not come to its end.
@@ -99,7 +101,7 @@ impl Running {
             .stderr(Stdio::piped())
             .spawn()
             .context(|| format!("cannot start {}", words[0].display()))?;
-        Ok(Self { process, table: Arc::new(table), silent_since: Instant::now() })
+        Ok(Self { process, table: Arc::new(table) })
     }
 
     /// The child's process number.
@@ -134,7 +136,6 @@ impl Running {
                 Ok(more) => got += more,
             }
         }
-        self.silent_since = Instant::now();
         let number = u32::from_le_bytes([message[4], message[5], message[6], message[7]]);
         match Word::of(message[0]) {
             Some(word) => Ok((word, number)),
@@ -186,11 +187,25 @@ impl Running {
 
     fn readable(&self) -> Result<bool, Stopped> {
         let Some(out) = &self.process.stdout else { return Ok(true) };
-        let left = PATIENCE.saturating_sub(self.silent_since.elapsed());
         let mut poll = libc::pollfd { fd: out.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        // SAFETY: one entry, which outlives the call.
-        let ready = unsafe { libc::poll(&raw mut poll, 1, left.as_millis() as i32) };
-        Ok(ready != 0)
+        let (mut silent, mut seen) = (Duration::ZERO, self.progress());
+        while silent < PATIENCE {
+            // SAFETY: one entry, which outlives the call.
+            let ready = unsafe { libc::poll(&raw mut poll, 1, LOOK.as_millis() as i32) };
+            if ready != 0 {
+                return Ok(true);
+            }
+            let now = self.progress();
+            silent = if now == seen { silent + LOOK } else { Duration::ZERO };
+            seen = now;
+        }
+        Ok(false)
+    }
+
+    /// What changes while a child replays, a segment of the script at a time or less.
+    fn progress(&self) -> (u64, u64) {
+        let control = self.table.control();
+        (control.operations.load(Relaxed), control.record.load(Relaxed))
     }
 
     fn ended(&mut self) -> Stopped {

@@ -4,7 +4,7 @@ use crate::error::{Failure, Result};
 use crate::kernel::{self, Kernel};
 use crate::results::{self, Threads};
 use crate::script::synthetic::Load;
-use crate::script::{Builder, CheckpointPlan, Options, Script};
+use crate::script::{Builder, CheckpointPlan, Script};
 use crate::trace::{Event, Reader, Shipped, shipped};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -205,16 +205,13 @@ impl Workload {
     }
 
     fn prepare_with(&self, plan: CheckpointPlan, peak: usize) -> Result<Prepared> {
-        let none = CheckpointPlan::default();
-        let builder = |checkpoints| Builder::new(Options { threads: self.threads, checkpoints });
-        let (mut plain, mut stops) = (builder(none)?, builder(plan)?);
+        let mut builder = Builder::several(self.threads, [CheckpointPlan::default(), plan])?;
         let mut threads = 0;
         self.each(|event| {
             threads = threads.max(event.thread.0);
-            plain.push(event)?;
-            stops.push(event)
+            builder.push(event)
         })?;
-        let (plain, stops) = (plain.finish()?, stops.finish()?);
+        let [plain, stops] = builder.finish_all()?;
         let facts = results::Workload {
             name: self.name.clone(),
             threads: self.threads,

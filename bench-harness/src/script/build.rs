@@ -1,19 +1,14 @@
 //! Building a script from a stream of events, in one pass and in memory bounded by the live set.
 
+use super::outlet::{Now, Outlet};
 use super::slots::Slots;
-use super::{NO_CHECKPOINT, Op, Place, SegmentHead, Stream, WAIT, bytes_of, kind};
+use super::{Op, Place, WAIT, kind};
 use crate::error::{Context, Result};
 use crate::kernel::Order;
 use crate::results::Threads;
-use crate::trace::{BlockId, Event, Op as Happened, ThreadId};
-use std::collections::HashMap;
+use crate::trace::{BlockId, Event, IdMap, Op as Happened, ThreadId};
+use static_assertions::const_assert_eq;
 use std::fs::File;
-use std::io::{BufWriter, Write};
-
-/// How many operations a segment holds at most; it bounds the child's window. Small enough to stay in
-/// a processor's second-level cache, and longer where a cut makes threads wait for one another.
-const SEGMENT_OPS: usize = 1 << 15;
-const SEGMENT_OPS_THREADED: usize = 1 << 17;
 
 /// How many different layouts are kept for finding out strides.
 const LAYOUTS: usize = 1024;
@@ -99,12 +94,17 @@ impl Script {
     }
 }
 
+/// A slot: the block that is in it or was in it last, the thread of the last operation on it, and how
+/// many there were. One array of these, since every event is a miss of the cache or two.
 #[derive(Clone, Copy, Debug)]
-struct Live {
-    slot: u32,
+struct Slot {
     bytes: u64,
+    last: u32,
+    version: u16,
     align_log2: u8,
 }
+
+const_assert_eq!(size_of::<Slot>(), 16);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -113,28 +113,21 @@ enum State {
     Ended,
 }
 
-/// Builds a [`Script`] event by event.
+/// Builds a [`Script`] event by event, or `N` that differ in their checkpoints.
 #[derive(Debug)]
-pub struct Builder {
-    options: Options,
-    out: BufWriter<File>,
+pub struct Builder<const N: usize = 1> {
+    threads: Threads,
+    outlets: [Outlet; N],
     slots: Slots,
-    /// By slot: the thread of the last operation on it, and how many there were.
-    history: Vec<(u32, u16)>,
-    live: HashMap<BlockId, Live>,
+    table: Vec<Slot>,
+    /// The slot of each live block.
+    live: IdMap<BlockId, u32>,
     live_bytes: u64,
-    layouts: HashMap<(u64, u8), u64>,
-    streams: Vec<(Vec<Op>, Vec<Place>)>,
+    layouts: IdMap<(u64, u8), u64>,
     states: Vec<State>,
     last_thread: u32,
     records: u64,
-    segment_first: u64,
-    segment_ops: usize,
-    segment_operations: u32,
-    next_checkpoint: usize,
     operations: u64,
-    window_bytes: u64,
-    expected: Vec<Expected>,
 }
 
 impl Builder {
@@ -144,26 +137,37 @@ impl Builder {
     ///
     /// When no temporary file can be made.
     pub fn new(options: Options) -> Result<Self> {
-        let file = tempfile::tempfile().context(|| "cannot make a temporary file".into())?;
+        Self::several(options.threads, [options.checkpoints])
+    }
+
+    /// Ends the script.
+    ///
+    /// # Errors
+    ///
+    /// When the temporary file cannot be written.
+    pub fn finish(self) -> Result<Script> {
+        let [script] = self.finish_all()?;
+        Ok(script)
+    }
+}
+
+impl<const N: usize> Builder<N> {
+    /// An empty script for each plan: what the events mean is found out once for all of them.
+    pub(crate) fn several(threads: Threads, plans: [CheckpointPlan; N]) -> Result<Self> {
+        let outlet = |plan| Outlet::new(threads == Threads::Recorded, plan);
+        let outlets = plans.into_iter().map(outlet).collect::<Result<Vec<_>>>()?;
         Ok(Self {
-            options,
-            out: BufWriter::with_capacity(1 << 18, file),
+            threads,
+            outlets: outlets.try_into().expect("an outlet for each plan"),
             slots: Slots::default(),
-            history: Vec::new(),
-            live: HashMap::new(),
+            table: Vec::new(),
+            live: IdMap::default(),
             live_bytes: 0,
-            layouts: HashMap::new(),
-            streams: Vec::new(),
+            layouts: IdMap::default(),
             states: Vec::new(),
             last_thread: 0,
             records: 0,
-            segment_first: 0,
-            segment_ops: 0,
-            segment_operations: 0,
-            next_checkpoint: 0,
             operations: 0,
-            window_bytes: 0,
-            expected: Vec::new(),
         })
     }
 
@@ -180,34 +184,30 @@ impl Builder {
                 let align_log2 = align_log2.unwrap_or(if bytes > 8 { 4 } else { 3 });
                 let slot = self.slots.take(thread);
                 let what = if zeroed { kind::ZEROED } else { kind::ALLOCATE };
-                self.operation(thread, slot, what, align_log2, bytes);
-                self.live.insert(block, Live { slot, bytes, align_log2 });
+                self.fill(slot, thread, bytes, align_log2);
+                self.operation(thread, slot, what);
+                self.live.insert(block, slot);
                 self.live_bytes += bytes;
                 self.count_layout(bytes, align_log2);
             }
             Happened::Free { block } => {
-                if let Some(live) = self.live.remove(&block) {
-                    self.operation(thread, live.slot, kind::FREE, live.align_log2, live.bytes);
-                    self.live_bytes -= live.bytes;
-                    self.slots.give(live.slot, thread);
+                if let Some(slot) = self.live.remove(&block) {
+                    self.operation(thread, slot, kind::FREE);
+                    self.live_bytes -= self.table[slot as usize].bytes;
+                    self.slots.give(slot, thread);
                 }
             }
             Happened::Reallocate { block, size, .. } => {
-                if let Some(live) = self.live.get_mut(&block) {
-                    let old = *live;
-                    live.bytes = size.max(1);
-                    let new = *live;
-                    self.live_bytes = self.live_bytes - old.bytes + new.bytes;
-                    self.count_layout(new.bytes, new.align_log2);
-                    let more = Op {
-                        slot: old.slot,
-                        kind: kind::MORE,
-                        align_log2: 0,
-                        version: 0,
-                        bytes: new.bytes,
-                    };
-                    self.operation(thread, old.slot, kind::REALLOCATE, old.align_log2, old.bytes);
-                    self.emit(thread, more);
+                if let Some(&slot) = self.live.get(&block) {
+                    self.operation(thread, slot, kind::REALLOCATE);
+                    let bytes = size.max(1);
+                    let block = &mut self.table[slot as usize];
+                    self.live_bytes = self.live_bytes - block.bytes + bytes;
+                    block.bytes = bytes;
+                    let align_log2 = block.align_log2;
+                    self.count_layout(bytes, align_log2);
+                    let more = Op { slot, kind: kind::MORE, align_log2: 0, version: 0, bytes };
+                    self.emit(thread, more, 0);
                 }
             }
             Happened::Spawn { child } => self.spawn(thread, child.0 - 1),
@@ -225,62 +225,50 @@ impl Builder {
         }
         self.last_thread = thread;
         self.records += 1;
-        let planned = self.options.checkpoints.after.get(self.next_checkpoint);
-        if planned == Some(&self.records) {
-            self.expected.push(Expected {
-                record: self.records,
-                live_bytes: self.live_bytes,
-                live_blocks: self.live.len() as u64,
-            });
-            self.next_checkpoint += 1;
-            self.cut(self.expected.len() as u32 - 1, false)?;
-        } else if self.segment_ops >= self.segment_limit() {
-            self.cut(NO_CHECKPOINT, false)?;
-        }
-        Ok(())
+        let now = Now {
+            records: self.records,
+            live_bytes: self.live_bytes,
+            live_blocks: self.live.len() as u64,
+        };
+        self.outlets.iter_mut().try_for_each(|outlet| outlet.step(now))
     }
 
-    /// Ends the script.
-    ///
-    /// # Errors
-    ///
-    /// When the temporary file cannot be written.
-    pub fn finish(mut self) -> Result<Script> {
-        self.cut(NO_CHECKPOINT, true)?;
-        let file = self
-            .out
-            .into_inner()
-            .map_err(std::io::IntoInnerError::into_error)
-            .context(|| "cannot write the replay script".into())?;
+    /// Ends the scripts, in the order of their plans.
+    pub(crate) fn finish_all(self) -> Result<[Script; N]> {
         let mut layouts: Vec<_> = self.layouts.into_iter().collect();
         layouts.sort_unstable_by_key(|&(layout, count)| (std::cmp::Reverse(count), layout));
-        Ok(Script {
-            file,
-            slots: self.slots.count().max(1),
-            threads: self.states.len().max(1) as u32,
-            window_bytes: self.window_bytes,
-            operations: self.operations,
-            expected: self.expected,
-            layouts: layouts.into_iter().map(|(layout, _)| layout).collect(),
-            mode: self.options.threads,
-            kernel: None,
-        })
-    }
-
-    fn segment_limit(&self) -> usize {
-        if self.threaded() { SEGMENT_OPS_THREADED } else { SEGMENT_OPS }
+        let layouts: Vec<_> = layouts.into_iter().map(|(layout, _)| layout).collect();
+        let (slots, threads) = (self.slots.count().max(1), self.states.len().max(1) as u32);
+        let script = |outlet: Outlet| {
+            let (file, window_bytes, expected) = outlet.finish(self.records)?;
+            Ok(Script {
+                file,
+                slots,
+                threads,
+                window_bytes,
+                operations: self.operations,
+                expected,
+                layouts: layouts.clone(),
+                mode: self.threads,
+                kernel: None,
+            })
+        };
+        let all = self.outlets.into_iter().map(script).collect::<Result<Vec<_>>>()?;
+        Ok(all.try_into().expect("a script for each plan"))
     }
 
     /// One more block has this layout, by allocation or by reallocation.
     fn count_layout(&mut self, bytes: u64, align_log2: u8) {
         let key = (bytes, align_log2);
-        if self.layouts.len() < LAYOUTS || self.layouts.contains_key(&key) {
-            *self.layouts.entry(key).or_default() += 1;
+        if let Some(count) = self.layouts.get_mut(&key) {
+            *count += 1;
+        } else if self.layouts.len() < LAYOUTS {
+            self.layouts.insert(key, 1);
         }
     }
 
     fn threaded(&self) -> bool {
-        self.options.threads == Threads::Recorded
+        self.threads == Threads::Recorded
     }
 
     fn state(&mut self, thread: u32) -> State {
@@ -295,9 +283,8 @@ impl Builder {
     /// whose record came just before, the first by the replay itself.
     fn enter(&mut self, id: ThreadId) -> u32 {
         let thread = id.0 - 1;
-        let first = self.states.iter().all(|&s| s == State::Unknown);
         if self.state(thread) == State::Unknown {
-            if first {
+            if self.states.iter().all(|&s| s == State::Unknown) {
                 self.states[thread as usize] = State::Running;
             } else {
                 let parent = self.last_thread;
@@ -317,72 +304,37 @@ impl Builder {
 
     fn lifecycle(&mut self, thread: u32, what: u8, of: u32) {
         if self.threaded() {
-            self.emit(thread, Op { slot: of, kind: what, align_log2: 0, version: 0, bytes: 0 });
+            let op = Op { slot: of, kind: what, align_log2: 0, version: 0, bytes: 0 };
+            self.emit(thread, op, 0);
         }
     }
 
-    fn operation(&mut self, thread: u32, slot: u32, what: u8, align_log2: u8, bytes: u64) {
+    /// A new block is in a slot.
+    fn fill(&mut self, slot: u32, thread: u32, bytes: u64, align_log2: u8) {
         let index = slot as usize;
-        if self.history.len() <= index {
-            self.history.resize(index + 1, (thread, 0));
+        if self.table.len() <= index {
+            self.table.resize(index + 1, Slot { bytes, last: thread, version: 0, align_log2 });
         }
-        let (last, version) = self.history[index];
-        let version = version.wrapping_add(1);
-        self.history[index] = (thread, version);
-        let wait = if self.threaded() && last != thread { WAIT } else { 0 };
-        self.emit(thread, Op { slot, kind: what | wait, align_log2, version, bytes });
+        (self.table[index].bytes, self.table[index].align_log2) = (bytes, align_log2);
+    }
+
+    /// An operation on the block in a slot.
+    fn operation(&mut self, thread: u32, slot: u32, what: u8) {
+        let threaded = self.threaded();
+        let block = &mut self.table[slot as usize];
+        block.version = block.version.wrapping_add(1);
+        let wait = if threaded && block.last != thread { WAIT } else { 0 };
+        block.last = thread;
+        let &mut Slot { bytes, version, align_log2, .. } = block;
+        self.emit(thread, Op { slot, kind: what | wait, align_log2, version, bytes }, 1);
         self.operations += 1;
-        self.segment_operations += 1;
     }
 
-    fn emit(&mut self, thread: u32, op: Op) {
+    fn emit(&mut self, thread: u32, op: Op, counts: u32) {
         let stream = if self.threaded() { thread as usize } else { 0 };
-        if self.streams.len() <= stream {
-            self.streams.resize_with(stream + 1, Default::default);
-        }
         let place = Place { record: self.records, thread: u64::from(thread) + 1 };
-        self.streams[stream].0.push(op);
-        self.streams[stream].1.push(place);
-        self.segment_ops += 1;
-    }
-
-    fn cut(&mut self, checkpoint: u32, last: bool) -> Result<()> {
-        let mut table = Vec::new();
-        let mut first = 0;
-        for (thread, (ops, _)) in self.streams.iter().enumerate() {
-            if !ops.is_empty() {
-                let ops = ops.len() as u32;
-                table.push(Stream { thread: thread as u32, ops, first, reserved: 0 });
-                first += ops;
-            }
+        for outlet in &mut self.outlets {
+            outlet.put(stream, op, place, counts);
         }
-        let bytes =
-            size_of_val(&table[..]) + self.segment_ops * (size_of::<Op>() + size_of::<Place>());
-        let head = SegmentHead {
-            bytes: bytes as u64,
-            first_record: self.segment_first,
-            streams: table.len() as u32,
-            ops: self.segment_ops as u32,
-            operations: self.segment_operations,
-            checkpoint,
-            last: u32::from(last),
-            reserved: 0,
-        };
-        self.window_bytes = self.window_bytes.max((bytes + size_of::<SegmentHead>()) as u64);
-        let failed = || "cannot write the replay script to a temporary file".to_owned();
-        self.out.write_all(bytes_of(&[head])).context(failed)?;
-        self.out.write_all(bytes_of(&table)).context(failed)?;
-        for (ops, _) in &self.streams {
-            self.out.write_all(bytes_of(ops)).context(failed)?;
-        }
-        for (_, places) in &mut self.streams {
-            self.out.write_all(bytes_of(places)).context(failed)?;
-            places.clear();
-        }
-        self.streams.iter_mut().for_each(|(ops, _)| ops.clear());
-        self.segment_ops = 0;
-        self.segment_operations = 0;
-        self.segment_first = self.records;
-        Ok(())
     }
 }

@@ -11,6 +11,7 @@
 //! ```
 
 mod build;
+mod outlet;
 mod slots;
 pub mod synthetic;
 

@@ -1,13 +1,12 @@
 //! Makes a trace of a profile, event by event.
 
+use super::ends::{Ends, Live};
 use super::law::{Law, exponential};
 use super::profile::{Profile, Wheel};
 use crate::error::Result;
 use crate::trace::{BlockId, Event, Meta, Op, Summary, ThreadId, Writer};
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
 use std::path::PathBuf;
 
 /// What to make.
@@ -40,39 +39,6 @@ pub struct Made {
     pub left_out: usize,
     /// The share of the profile's live bytes that was in them.
     pub left_out_share: f64,
-}
-
-/// A block that goes at a time.
-struct Live {
-    end: f64,
-    block: BlockId,
-}
-
-// The first to go is the greatest.
-impl Ord for Live {
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.end.total_cmp(&self.end).then_with(|| other.key().cmp(&self.key()))
-    }
-}
-
-impl PartialOrd for Live {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Live {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Live {}
-
-impl Live {
-    fn key(&self) -> (u32, u64) {
-        (self.block.thread.0, self.block.nth)
-    }
 }
 
 /// Writes a trace that follows a profile. First the live blocks are allocated, which counts, then
@@ -121,7 +87,7 @@ pub fn synth(options: &SynthOptions) -> Result<Made> {
 /// A trace in the making.
 struct Making {
     writer: Writer,
-    live: BinaryHeap<Live>,
+    live: Ends,
     allocated: Vec<u64>,
     threads: u32,
     cross: f64,
@@ -148,7 +114,7 @@ impl Making {
         };
         let mut making = Self {
             writer: Writer::create(&options.out, meta)?,
-            live: BinaryHeap::new(),
+            live: Ends::new(),
             allocated: vec![0; options.threads as usize + 1],
             threads: options.threads,
             cross: options.cross,
@@ -181,10 +147,7 @@ impl Making {
 
     /// Frees the next block that goes until `now`; false where there is none.
     fn frees_one(&mut self, random: &mut Xoshiro256PlusPlus, now: f64) -> Result<bool> {
-        if self.live.peek().is_none_or(|live| live.end > now) {
-            return Ok(false);
-        }
-        let Some(Live { block, .. }) = self.live.pop() else { return Ok(false) };
+        let Some(block) = self.live.pop_until(now) else { return Ok(false) };
         let own = block.thread.0;
         let remote = self.threads > 1 && random.random_range(0.0..1.0) < self.cross;
         let thread = match remote {

@@ -5,6 +5,7 @@
 //! by its rate, and a [`Law`] says how lifetimes lie about it. Memory is bounded by the live blocks,
 //! however long the trace.
 
+mod ends;
 mod law;
 mod make;
 mod profile;

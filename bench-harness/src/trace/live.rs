@@ -21,7 +21,7 @@ pub struct LiveBlock {
 #[derive(Clone, Debug, Default)]
 pub struct LiveSet {
     blocks: IdMap<BlockId, LiveBlock>,
-    threads: HashMap<u32, Thread>,
+    threads: IdMap<u32, Thread>,
     next_seq: u64,
     bytes: u64,
     totals: Totals,

@@ -23,6 +23,7 @@ pub use convert::convert;
 pub use event::{BlockId, Event, Op, ThreadId};
 pub use index::{ChunkPlace, Index};
 pub use info::{AlignmentShare, Counts, Info, Percentiles, info};
+pub(crate) use live::IdMap;
 pub use live::{LiveBlock, LiveSet};
 pub use meta::{Meta, Totals};
 pub use reader::Reader;

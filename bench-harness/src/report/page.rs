@@ -1,0 +1,52 @@
+//! What every page of a command has around its own sections.
+
+use crate::results::Header;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+/// A page: what it is called, what it says first, its sections.
+pub(crate) struct Page<'a> {
+    pub(crate) title: &'a str,
+    /// Below the title.
+    pub(crate) lead: Markup,
+    /// Sections that links lead to, by their `id`, which is what they are called too.
+    pub(crate) sections: &'a [&'a str],
+    pub(crate) body: Markup,
+}
+
+impl Page<'_> {
+    /// One file that needs nothing else; where it comes from is told at its end.
+    pub(crate) fn html(&self, header: &Header) -> String {
+        html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    title { (self.title) " · strata-bench" }
+                    link rel="icon" href="data:,";
+                    style { (PreEscaped(include_str!("style.css"))) }
+                }
+                body {
+                    header {
+                        h1 { (self.title) }
+                        (self.lead)
+                    }
+                    nav aria-label="Sections" { div {
+                        @for name in self.sections { a href=(format!("#{name}")) { (name) } }
+                        a href="#provenance" { "provenance" }
+                    } }
+                    main {
+                        (self.body)
+                        h2 id="provenance" { "Provenance" }
+                        p { "The command that repeats this run:" }
+                        pre { (header.command) }
+                        dl.facts { @for (name, value) in &header.provenance { dt { (name) } dd { (value) } } }
+                    }
+                    footer { "strata-bench " (header.version) " · " (header.schema) " · this file needs no network" }
+                }
+            }
+        }
+        .into_string()
+    }
+}
