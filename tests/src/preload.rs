@@ -28,6 +28,17 @@ pub fn profiled_library(folder: &str) -> &'static Path {
     LIBRARY.get_or_init(|| build(folder, "preload-profile", "dev", &["--features", "profile"]))
 }
 
+/// [`library`] with the limit and the background thread, and as little optimised as tests are.
+///
+/// # Panics
+///
+/// Where it cannot be built.
+pub fn bounded_library(folder: &str) -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    let features = ["--features", "limit,background"];
+    LIBRARY.get_or_init(|| build(folder, "preload-bounded", "dev", &features))
+}
+
 fn build(folder: &str, below: &str, profile: &str, features: &[&str]) -> PathBuf {
     let target = Path::new(folder).join(below);
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

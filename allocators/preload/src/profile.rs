@@ -27,19 +27,13 @@ use strata_core::sync::unexplored::AtomicUsize;
 use strata_core::sync::{AtomicPtr, Ordering};
 use strata_segregated::profile::{self, Options, Profile, View};
 
-use crate::settings::variable;
+use crate::settings::{say, variable};
 use crate::thread::heap;
 
 /// The path that files begin with: a C string of the environment's, copied; null without a profile.
 static PATH: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 /// Files that were written.
 static WRITTEN: AtomicUsize = AtomicUsize::new(0);
-
-/// A line on the standard error.
-fn say(what: &str, why: &dyn core::fmt::Display) {
-    // Nothing is left to do about a standard error that is closed.
-    let _ = writeln!(io::stderr(), "strata: {what}: {why}");
-}
 
 /// Begins a profile if the environment says so.
 pub(crate) fn begin() {

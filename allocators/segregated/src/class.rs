@@ -107,7 +107,7 @@ pub const fn block_len(class: SizeClass) -> usize {
     CUTS[class.index()].block_len()
 }
 
-const fn len_of(class: usize) -> usize {
+pub(crate) const fn len_of(class: usize) -> usize {
     if class < FINE {
         return (class + 1) * 8;
     }

@@ -189,7 +189,11 @@ const PROBES: [(&str, Probe, Promise); 25] = [
     ("overflow by eight, large", |face| overflow(face, LARGE, 8), (CANARIES, Stopped)),
     ("overflow by a page", |face| overflow(face, FULL, 4096), (CANARIES || GUARDS, Stopped)),
     ("read after free", |face| read_after_free(face, 100), (QUARANTINE || ZERO, Neutralised)),
-    ("read after free, large", |face| read_after_free(face, LARGE), (QUARANTINE, Stopped)),
+    (
+        "read after free, large",
+        |face| read_after_free(face, LARGE),
+        (QUARANTINE || ZERO, Neutralised),
+    ),
     ("read after free, zeroed", |face| read_after_free(face, 3 << 20), (QUARANTINE, Stopped)),
     ("write after free", |face| write_after_free(face, 100), (QUARANTINE, Stopped)),
     ("write after free, large", |face| write_after_free(face, LARGE), (QUARANTINE, Stopped)),

@@ -7,6 +7,7 @@ use core::ptr::{self, NonNull};
 use strata_core::align::padding;
 #[cfg(not(strata_loom))]
 use strata_core::sync::AtomicU32;
+use strata_core::sync::{Ordering, unexplored};
 
 use super::HugePages;
 use crate::OsError;
@@ -144,12 +145,47 @@ pub(crate) unsafe fn decommit(at: NonNull<u8>, len: usize) -> Result<(), OsError
     Ok(())
 }
 
+/// Guards in page tables, which need no mapping of their own: from Linux 6.13 on, and not in libc's list yet.
+const GUARD_INSTALL: c_int = 102;
+const GUARD_REMOVE: c_int = 103;
+
+/// How ranges are guarded: zero until the first one, and then the same way for good, for who takes a guard
+/// away does not know who put it there.
+static GUARDS: unexplored::AtomicU32 = unexplored::AtomicU32::new(0);
+const BY_TABLES: u32 = 1;
+const BY_PROTECTION: u32 = 2;
+
 pub(crate) unsafe fn guard(at: NonNull<u8>, len: usize) -> Result<(), OsError> {
+    // Relaxed: it is all that is read.
+    let way = GUARDS.load(Ordering::Relaxed);
+    if way != BY_PROTECTION {
+        // SAFETY: 1. of `memory::guard`: the caller's own range, which may lose its contents.
+        let guarded = unsafe { advise(at, len, GUARD_INSTALL) };
+        if way == BY_TABLES {
+            return guarded;
+        }
+        let found = if guarded.is_ok() { BY_TABLES } else { BY_PROTECTION };
+        // Relaxed, both: see above.
+        let first = GUARDS.compare_exchange(0, found, Ordering::Relaxed, Ordering::Relaxed);
+        if first.map_or_else(|before| before, |_| found) == BY_TABLES {
+            return guarded;
+        }
+        if guarded.is_ok() {
+            // Another thread's first one was refused meanwhile.
+            // SAFETY: 1. as above.
+            unsafe { advise(at, len, GUARD_REMOVE)? };
+        }
+    }
     // SAFETY: 1. to 3. of `memory::guard`: the caller's own range, touched by nobody.
     checked("mprotect", unsafe { libc::mprotect(at.as_ptr().cast(), len, libc::PROT_NONE) })
 }
 
 pub(crate) unsafe fn unguard(at: NonNull<u8>, len: usize) -> Result<(), OsError> {
+    // Relaxed: see `guard`; whoever guarded the range knew the way.
+    if GUARDS.load(Ordering::Relaxed) == BY_TABLES {
+        // SAFETY: 1. of `memory::unguard`: the caller's own range.
+        return unsafe { advise(at, len, GUARD_REMOVE) };
+    }
     let usable = libc::PROT_READ | libc::PROT_WRITE;
     // SAFETY: 1. and 2. of `memory::unguard`: the caller's own range.
     checked("mprotect", unsafe { libc::mprotect(at.as_ptr().cast(), len, usable) })

@@ -154,12 +154,13 @@ pub unsafe fn decommit(at: NonNull<u8>, len: usize) -> Result<(), OsError> {
     sys::keep_errno(|| unsafe { sys::decommit(at, len) })
 }
 
-/// Makes a range untouchable: a read or a write there ends the process by a signal. Its contents stay, and
-/// are there again after [`unguard`].
+/// Makes a range untouchable: a read or a write there ends the process by a signal. Its contents are lost,
+/// or are there again after [`unguard`].
 ///
 /// # Errors
 ///
-/// `mprotect`: too many mappings. Nothing changed then.
+/// `madvise`: the range is locked into memory. `mprotect`, with a system older than Linux 6.13: too many
+/// mappings. Nothing changed then.
 ///
 /// # Safety
 ///
@@ -175,7 +176,7 @@ pub unsafe fn guard(at: NonNull<u8>, len: usize) -> Result<(), OsError> {
 ///
 /// # Errors
 ///
-/// `mprotect`: too many mappings. Nothing changed then.
+/// `mprotect`: too many mappings. Nothing changed then, and never where [`guard`] needs none.
 ///
 /// # Safety
 ///

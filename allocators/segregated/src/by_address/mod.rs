@@ -132,11 +132,16 @@ impl<'a> ByAddress<'a> {
     /// instructions, without a call; ask `allocate` next.
     #[inline(always)]
     pub fn allocate_at_hand(self, size: usize) -> *mut u8 {
-        if size > LOOKED_UP || cfg!(feature = "checked") || hardened::ON {
+        if size > LOOKED_UP - hardened::WORD || cfg!(feature = "checked") {
             return ptr::null_mut();
         }
         if self.0.counts(size) {
             return self.not_at_hand(size);
+        }
+        if hardened::ON {
+            let class = usize::from(SMALL[(size + hardened::WORD + 7) >> 3]);
+            let block = hardened::take_at_hand(self.0, class, size);
+            return if block.is_null() { self.not_at_hand(size) } else { block };
         }
         stocks::take_from(self.0, usize::from(SMALL[(size + 7) >> 3]), || self.not_at_hand(size))
     }
@@ -185,9 +190,11 @@ impl<'a> ByAddress<'a> {
     /// 1. `block` is null, or a live block of the process heap.
     #[inline(always)]
     pub unsafe fn free(self, block: *mut u8) {
-        match quick_class(block.addr()) {
+        if hardened::ON {
             // SAFETY: 1. the caller's.
-            _ if hardened::ON => unsafe { hardened::by_address::free(self.0, block, None) },
+            return unsafe { hardened::by_address::free(self.0, block, None) };
+        }
+        match quick_class(block.addr()) {
             Some(class) if !cfg!(feature = "checked") => {
                 // SAFETY: 1. the caller's, here and there.
                 unsafe {

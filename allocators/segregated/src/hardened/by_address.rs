@@ -5,8 +5,8 @@ use core::ptr::NonNull;
 
 use strata_core::misuse;
 
-use super::large::{self, Shape};
-use super::{CANARIES, GUARDS, SAMPLES, WORD, class_for, none, sampled, seal, small, take};
+use super::shape::Shape;
+use super::{CANARIES, GUARDS, SAMPLES, WORD, class_for, large, none, sampled, seal, small, take};
 use crate::by_address::quick_class;
 use crate::class::{self, FRAME};
 use crate::process::HEAP;
@@ -79,7 +79,26 @@ fn whole_at(at: *mut u8) -> Option<usize> {
 /// # Safety
 ///
 /// 1. `block` is null, or a live block of the process heap.
+#[inline(always)]
 pub(crate) unsafe fn free(stocks: &Stocks, block: *mut u8, said: Option<Layout>) {
+    if said.is_none()
+        && !SAMPLES
+        && let Some(class) = quick_class(block.addr())
+    {
+        // SAFETY: 1. the caller's.
+        return unsafe { small::put(stocks, class, block, None) };
+    }
+    // SAFETY: 1. the caller's.
+    unsafe { free_slow(stocks, block, said) };
+}
+
+/// [`free`] of what is not small, or was said to be so long.
+///
+/// # Safety
+///
+/// 1. As there.
+#[inline(never)]
+unsafe fn free_slow(stocks: &Stocks, block: *mut u8, said: Option<Layout>) {
     let Some(at) = NonNull::new(block) else { return };
     let size = said.map(|said| said.size());
     let found = find(block);

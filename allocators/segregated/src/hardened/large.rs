@@ -3,15 +3,14 @@
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
-use strata_core::align::align_up;
 use strata_core::misuse;
 use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicUsize;
 use strata_os::memory;
 
-use super::{CANARIES, GUARDS, QUARANTINE, WORD, ZERO, none, quarantine, seal};
+use super::shape::Shape;
+use super::{CANARIES, GUARDS, QUARANTINE, WORD, ZERO, none, seal, small, waiting};
 use crate::central::Platform;
-use crate::class::FRAME;
 use crate::process::{HEAP, Process};
 use crate::stocks::{self, Stocks};
 
@@ -20,64 +19,6 @@ const GIVEN_BACK: usize = 1 << 20;
 
 /// Live large blocks.
 static LARGE: AtomicUsize = AtomicUsize::new(0);
-
-/// What guards are multiples of.
-fn unit() -> usize {
-    HEAP.granule().max(FRAME)
-}
-
-/// Where a large block lies in what is taken for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Shape {
-    /// Bytes of the guard in front, of the block, and of the guard behind.
-    lead: usize,
-    pub(super) body: usize,
-    trail: usize,
-    align: usize,
-}
-
-impl Shape {
-    /// The shape of a layout's block; `None` where no block can be so long.
-    pub(super) fn of(layout: Layout) -> Option<Self> {
-        let unit = unit();
-        let body = align_up(layout.size().checked_add(WORD)?.max(1), unit)?;
-        let (lead, trail) = match GUARDS {
-            // A guard in front would cost as much as the alignment.
-            true if layout.align() > unit => (0, unit),
-            true => (unit, unit),
-            false => (0, 0),
-        };
-        let shape = Self { lead, body, trail, align: layout.align() };
-        let whole = body.checked_add(lead + trail)?;
-        Layout::from_size_align(whole, layout.align()).is_ok().then_some(shape)
-    }
-
-    /// The shape of a block that was found in a whole of so many bytes, with or without a guard in front.
-    pub(super) fn of_whole(whole: usize, leads: bool) -> Option<Self> {
-        let unit = unit();
-        let (lead, trail) = (if leads { unit } else { 0 }, if GUARDS { unit } else { 0 });
-        let body = whole.checked_sub(lead + trail).filter(|body| *body != 0)?;
-        Some(Self { lead, body, trail, align: 1 })
-    }
-
-    /// The shape of another length at the same place; `None` where that has other guards.
-    pub(super) fn for_size(self, size: usize) -> Option<Self> {
-        let other = Self::of(Layout::from_size_align(size, 1).ok()?)?;
-        (other.lead == self.lead).then_some(Self { align: self.align, ..other })
-    }
-
-    /// The layout of the whole.
-    fn whole(self) -> Layout {
-        let len = self.lead + self.body + self.trail;
-        // SAFETY: a power of two, and a length that was checked when the shape was made.
-        unsafe { Layout::from_size_align_unchecked(len, self.align) }
-    }
-
-    /// Where the whole of a block begins; nowhere where nothing can.
-    fn base(self, block: NonNull<u8>) -> NonNull<u8> {
-        NonNull::new(block.as_ptr().wrapping_sub(self.lead)).unwrap_or(block)
-    }
-}
 
 /// Makes the guards untouchable, where there may be so many mappings: three for a block, in half of what the
 /// heap may have.
@@ -112,8 +53,7 @@ unsafe fn lower(base: NonNull<u8>, shape: Shape) -> bool {
     if !GUARDS {
         return true;
     }
-    // Relaxed: see `raise`.
-    LARGE.fetch_sub(1, Ordering::Relaxed);
+    note_lowered();
     // SAFETY: 1. the caller's.
     unsafe {
         let behind = base.add(shape.lead + shape.body);
@@ -122,21 +62,25 @@ unsafe fn lower(base: NonNull<u8>, shape: Shape) -> bool {
     }
 }
 
+/// Notes that a block has no guards any more.
+fn note_lowered() {
+    if GUARDS {
+        // Relaxed: see `raise`.
+        LARGE.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// A large block; null where the system has no more.
 #[inline(never)]
 pub(super) fn take(stocks: &Stocks, layout: Layout, zeroed: bool) -> *mut u8 {
     let Some(shape) = Shape::of(layout) else { return none() };
-    if REUSES && let Some(block) = reuse(stocks, shape, zeroed) {
-        if CANARIES {
-            // SAFETY: 1. a block of this shape.
-            unsafe { seal::seal(block.as_ptr(), shape.body, layout.size()) };
-        }
-        return block.as_ptr();
+    if QUARANTINE && let Some(kept) = waiting::take(|kept| kept.serves(shape)) {
+        return reuse(stocks, kept, layout, zeroed);
     }
     let base = if zeroed {
-        stocks::take_large_zeroed_in(stocks, shape.whole())
+        stocks::take_large_zeroed_for(stocks, shape.whole(), layout)
     } else {
-        stocks::take_large_in(stocks, shape.whole())
+        stocks::take_large_for(stocks, shape.whole(), layout)
     };
     let Some(base) = NonNull::new(base) else { return none() };
     // SAFETY: 1. just taken with this shape; the block is in it.
@@ -150,28 +94,28 @@ pub(super) fn take(stocks: &Stocks, layout: Layout, zeroed: bool) -> *mut u8 {
     }
 }
 
-/// Whether blocks go from quarantine to the next request: their guards stay up. The profiler would not hear
-/// of it.
-const REUSES: bool = QUARANTINE && GUARDS && !cfg!(feature = "profile");
-
-/// A block of this shape that waited.
-fn reuse(stocks: &Stocks, shape: Shape, zeroed: bool) -> Option<NonNull<u8>> {
-    let fits = |kept: &Kept| {
-        let Shape { lead, body, trail, .. } = kept.shape;
-        (lead, body, trail) == (shape.lead, shape.body, shape.trail)
-            && kept.block.addr().is_multiple_of(shape.align)
-    };
-    let kept = stocks.here.waiting.take_large(fits)?;
-    let block = NonNull::new(kept.block)?;
-    // SAFETY: 1. a block that was freed, ours alone. 2. whole units. Where the system refuses, it stays as it is,
-    // for good.
+/// A block that waited, for `layout`.
+fn reuse(stocks: &Stocks, kept: Kept, layout: Layout, zeroed: bool) -> *mut u8 {
+    let (block, shape, size) = (kept.block, kept.shape, layout.size());
+    kept.check_untouched();
+    // SAFETY: 1. a block that was freed, ours alone. 2. whole units. Where the system refuses, it stays as
+    // it is, for good.
     unsafe {
-        memory::unguard(block, shape.body).ok()?;
-        if ZERO || zeroed {
-            clear(block, shape.body - WORD);
+        if kept.is_untouchable
+            && NonNull::new(block).is_none_or(|block| memory::unguard(block, shape.body).is_err())
+        {
+            return none();
+        }
+        if zeroed && !kept.is_untouchable {
+            let zero = if ZERO { kept.filled.min(size) } else { 0 };
+            block.add(zero).write_bytes(0, size - zero);
+        }
+        if CANARIES {
+            seal::seal(block, shape.body, size);
         }
     }
-    Some(block)
+    stocks::count_large(stocks, kept.base, layout);
+    block
 }
 
 /// Takes a large block back.
@@ -199,46 +143,59 @@ pub(super) unsafe fn put_shaped(
     shape: Shape,
     size: Option<usize>,
 ) {
-    let base = check(stocks, block, shape, size);
-    if CANARIES {
-        // SAFETY: 1. the caller's.
-        unsafe { seal::unseal(block.as_ptr(), shape.body) };
-    }
-    let kept = Kept { base: base.as_ptr(), block: block.as_ptr(), shape };
-    if QUARANTINE {
-        // SAFETY: 1. the caller's: nobody's any more; whole units of a block that is gone.
-        unsafe {
-            if shape.body >= GIVEN_BACK {
-                let _ = memory::purge(block, shape.body);
+    let (base, size) = check(block, shape, size);
+    let is_long = shape.body >= GIVEN_BACK;
+    let filled = if is_long { 0 } else { shape.touched(size) };
+    let (base_at, block_at) = (base.as_ptr(), block.as_ptr());
+    let mut kept = Kept { base: base_at, block: block_at, shape, filled, is_untouchable: false };
+    // SAFETY: 1. the caller's: nobody's any more; whole units of a block that is gone.
+    unsafe {
+        if CANARIES && !is_long {
+            seal::unseal(block.as_ptr(), shape.body);
+        }
+        if ZERO || QUARANTINE {
+            if is_long {
+                empty(block, shape.body);
+            } else {
+                block.write_bytes(small::POISON, filled);
             }
-            if memory::guard(base, shape.whole().size()).is_ok() {
-                return leave(stocks, quarantine::keep_large(stocks, kept));
+        }
+        if QUARANTINE {
+            stocks::forget_large(base);
+            kept.is_untouchable = is_long && memory::guard(block, shape.body).is_ok();
+            if kept.is_untouchable || !is_long {
+                return waiting::keep(stocks, kept);
             }
         }
     }
     leave(stocks, kept);
 }
 
-/// Stops the process where `block` is no live block of this shape, and answers where its whole begins.
-fn check(stocks: &Stocks, block: NonNull<u8>, shape: Shape, size: Option<usize>) -> NonNull<u8> {
+/// Stops the process where `block` is no live block of this shape. Answers where its whole begins, and how many
+/// bytes the program has of it, as far as that is known.
+fn check(block: NonNull<u8>, shape: Shape, size: Option<usize>) -> (NonNull<u8>, usize) {
     let base = shape.base(block);
-    if QUARANTINE && stocks.here.waiting.has_large(block) {
+    if QUARANTINE && waiting::has(block.as_ptr()) {
         misuse::stop("a large block was freed twice");
     }
     HEAP.check_large(base, shape.whole());
     if CANARIES {
         // SAFETY: 1. the tables say that a block of this shape is there.
-        unsafe { seal::size_of_sealed(block.as_ptr(), shape.body, size) };
+        return (base, unsafe { seal::size_of_sealed(block.as_ptr(), shape.body, size) });
     }
-    base
+    (base, shape.body)
 }
 
-/// A block that was freed, and may wait.
+/// A block that was freed, and may wait: its guards are up.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kept {
     base: *mut u8,
     pub(super) block: *mut u8,
     shape: Shape,
+    /// Bytes that are poisoned.
+    filled: usize,
+    /// Whether it cannot be touched, and has no contents.
+    is_untouchable: bool,
 }
 
 impl Kept {
@@ -247,22 +204,47 @@ impl Kept {
         base: ptr::null_mut(),
         block: ptr::null_mut(),
         shape: Shape { lead: 0, body: 0, trail: 0, align: 0 },
+        filled: 0,
+        is_untouchable: false,
     };
+
+    /// Its bytes that have contents.
+    pub(super) fn contents(&self) -> usize {
+        self.filled
+    }
+
+    /// Whether a request for a block of this shape may have it.
+    fn serves(&self, shape: Shape) -> bool {
+        let Shape { lead, body, trail, .. } = self.shape;
+        (lead, body, trail) == (shape.lead, shape.body, shape.trail)
+            && self.block.addr().is_multiple_of(shape.align)
+    }
+
+    /// Stops the process where it was written after it had been freed.
+    fn check_untouched(&self) {
+        // SAFETY: 1. filled when it was freed, and nobody's since; 1. and unsealed.
+        let untouched = self.is_untouchable
+            || unsafe {
+                small::is_filled(self.block, self.filled)
+                    && (!CANARIES || seal::is_unsealed(self.block, self.shape.body))
+            };
+        if !untouched {
+            misuse::stop("a large block was written after it was freed");
+        }
+    }
 }
 
 /// A block goes back to what is below.
 pub(super) fn leave(stocks: &Stocks, kept: Kept) {
-    let (Some(base), Some(block)) = (NonNull::new(kept.base), NonNull::new(kept.block)) else {
-        return;
-    };
+    let Some(base) = NonNull::new(kept.base) else { return };
+    if QUARANTINE {
+        kept.check_untouched();
+    }
     let (shape, whole) = (kept.shape, kept.shape.whole());
     // SAFETY: 1. a whole of this shape, whose block was freed.
     unsafe {
-        let usable = if QUARANTINE {
-            if GUARDS {
-                // Relaxed: see `raise`.
-                LARGE.fetch_sub(1, Ordering::Relaxed);
-            }
+        let usable = if kept.is_untouchable {
+            note_lowered();
             memory::unguard(base, whole.size()).is_ok()
         } else {
             lower(base, shape)
@@ -271,31 +253,24 @@ pub(super) fn leave(stocks: &Stocks, kept: Kept) {
             // It stays as it is, for good: nobody can be given what cannot be touched.
             return;
         }
-        if ZERO {
-            clear(block, shape.body - WORD);
-        }
         // By the layout that the tables have.
         let whole = Layout::from_size_align_unchecked(whole.size(), 1);
         stocks::put_large_in(stocks, base, whole);
     }
 }
 
-/// Zeroes a block.
+/// Gives the pages of a block back: it is zero then.
 ///
 /// # Safety
 ///
-/// 1. `[at, at + len)` is the caller's, from a page on.
-unsafe fn clear(at: NonNull<u8>, len: usize) {
-    let mut given = 0;
-    if len >= GIVEN_BACK {
-        let whole = len / unit() * unit();
-        // SAFETY: 1. the caller's; whole pages.
-        if unsafe { memory::purge(at, whole) }.is_ok() {
-            given = whole;
+/// 1. `[at, at + len)` is the caller's, whole pages.
+unsafe fn empty(at: NonNull<u8>, len: usize) {
+    // SAFETY: 1. the caller's. 2. whole pages. 3. nobody has it.
+    unsafe {
+        if memory::purge(at, len).is_err() {
+            at.write_bytes(0, len);
         }
     }
-    // SAFETY: 1. the caller's.
-    unsafe { at.add(given).write_bytes(0, len - given) };
 }
 
 /// Resizes a large block to another large layout, where it lies or by moving its pages; `None` where it has
@@ -337,23 +312,32 @@ pub(super) unsafe fn resize_shaped(
     new: usize,
 ) -> Option<*mut u8> {
     debug_assert!(shape.lead == other.lead && shape.align == other.align);
-    let base = check(stocks, block, shape, size);
-    // SAFETY: 1. the caller's, here and there.
+    let (base, size) = check(block, shape, size);
+    // What the program has no more is as if it was freed.
+    let lost = if ZERO || QUARANTINE { shape.touched(size).min(other.body - WORD) } else { 0 };
+    // SAFETY: 1. the caller's, here and there; no longer than `other`, whose layout was checked.
     unsafe {
-        if !lower(base, shape) {
-            raise(base, shape);
-            return None;
-        }
-        let Some(base) = stocks::resize_large_in(stocks, base, shape.whole(), other.whole()) else {
-            raise(base, shape);
-            return None;
+        let asked = Layout::from_size_align_unchecked(new, 1);
+        let to = if shape.body == other.body {
+            stocks::forget_large(base);
+            stocks::count_large(stocks, base.as_ptr(), asked);
+            block
+        } else {
+            let (from, to) = (shape.whole(), other.whole());
+            let usable = lower(base, shape);
+            let to = usable.then(|| stocks::resize_large_for(stocks, base, from, to, asked));
+            let Some(to) = to.flatten() else {
+                raise(base, shape);
+                return None;
+            };
+            raise(to, other);
+            to.add(other.lead)
         };
-        raise(base, other);
-        let block = base.as_ptr().add(other.lead);
         if CANARIES {
-            seal::seal(block, other.body, new);
+            to.add(new).write_bytes(small::POISON, lost.saturating_sub(new));
+            seal::seal(to.as_ptr(), other.body, new);
         }
-        Some(block)
+        Some(to.as_ptr())
     }
 }
 

@@ -7,9 +7,9 @@
 //! | feature | what is done | file |
 //! |---|---|---|
 //! | `canaries` | a keyed word behind each block, checked when it is freed or resized | `seal.rs` |
-//! | `quarantine` | freed blocks wait, poisoned, and are looked at before they are used again | `quarantine.rs` |
+//! | `quarantine` | freed blocks wait, poisoned, and are looked at before they are used again | `quarantine.rs`, `waiting.rs` |
 //! | `zero-on-free` | a freed block is zeroed | `small.rs`, `large.rs` |
-//! | `random-order` | which block comes next is drawn | `here.rs`, `stocks/watched.rs` |
+//! | `random-order` | which block comes next is drawn | `here.rs`, `quarantine.rs`, `stocks/watched.rs` |
 //! | `guard-pages` | untouchable pages around large blocks, and between regions | `large.rs`, `fences.rs` |
 //! | `guard-metadata` | untouchable pages around the heap's tables and stocks | `territory.rs`, `yard.rs` |
 //! | `sampled-guards` | one block in some thousand on a page of its own | `sampled.rs` |
@@ -27,7 +27,9 @@ mod large;
 mod quarantine;
 mod sampled;
 mod seal;
+mod shape;
 mod small;
+mod waiting;
 
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
@@ -50,7 +52,7 @@ const GUARDS: bool = cfg!(feature = "guard-pages");
 const SAMPLES: bool = cfg!(feature = "sampled-guards");
 
 /// Bytes of a block behind the program's.
-const WORD: usize = if CANARIES { size_of::<u64>() } else { 0 };
+pub(crate) const WORD: usize = if CANARIES { size_of::<u64>() } else { 0 };
 
 /// The class of blocks for `layout`; `None` where it gets pages of its own.
 #[inline(always)]
@@ -90,6 +92,16 @@ pub(crate) fn take_zeroed(stocks: &Stocks, layout: Layout) -> *mut u8 {
         unsafe { block.write_bytes(0, layout.size()) };
     }
     block
+}
+
+/// A block for `size` bytes at the alignment of `class`, which is the one for so many and [`WORD`], if the
+/// thread has one at hand; null where it has not.
+#[inline(always)]
+pub(crate) fn take_at_hand(stocks: &Stocks, class: usize, size: usize) -> *mut u8 {
+    if SAMPLES || (RANDOM && !QUARANTINE) {
+        return none();
+    }
+    small::take_at_hand(stocks, class, size)
 }
 
 /// Takes a block back. Stops the process where it is seen to be none, or was written beyond its end.
@@ -165,6 +177,14 @@ pub(crate) fn drain(stocks: &Stocks) {
     }
 }
 
+/// Gives back what waits for the process, too.
+pub(crate) fn drain_all(stocks: &Stocks) {
+    if QUARANTINE {
+        quarantine::drain(stocks);
+        waiting::drain(stocks);
+    }
+}
+
 /// Draws the order of blocks that a stock gets, or turns it round: the last goes out first.
 pub(crate) fn arrange(stocks: &Stocks, blocks: &mut [*mut u8]) {
     if !RANDOM {
@@ -190,7 +210,8 @@ fn take_plain(stocks: &Stocks, class: usize, bytes: usize) -> *mut u8 {
         stocks::are_there(stocks);
         return crate::process::HEAP.take_one(class);
     }
-    if RANDOM {
+    // What waited comes in a drawn order.
+    if RANDOM && !QUARANTINE {
         stocks::mix(stocks, class);
     }
     stocks::take_from(stocks, class, || stocks::take_slow_in(stocks, class))

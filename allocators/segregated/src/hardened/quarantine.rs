@@ -1,165 +1,197 @@
-//! Freed blocks wait before they are used again: what still writes to one is seen when it leaves.
+//! Freed blocks wait before they are used again: what writes to one meanwhile is seen when it leaves.
 //!
-//! Each thread has a queue of its own, so that nothing is shared: first in, first out, bounded in blocks and
-//! in bytes. Large blocks wait untouchable, so that a read or a write faults; small ones are poisoned. A
-//! thread that ends, or flushes its stocks, gives up what waits.
+//! Small blocks wait in a table of their thread, so that nothing is shared. Each class has some places there, and
+//! the longest classes two for all of them: a block that comes goes to a place that is drawn, and the one that was
+//! there leaves. So nobody knows which block is used again next, no list is kept, and the block that is looked at
+//! is as long as the one that is filled at that moment: processors foresee the branches. Few wait, and the fewer
+//! the longer they are, so that they still lie in the nearest caches when they are looked at. A thread that ends,
+//! or flushes its stocks, gives up what waits. Large blocks wait elsewhere: see `waiting.rs`.
 
 use core::cell::Cell;
 use core::ptr::{self, NonNull};
 
-use super::large::{self, Kept};
 use super::{put_plain, small};
-use crate::class;
+use crate::class::{self, CLASSES};
 use crate::stocks::{self, Stocks};
 
-/// Small blocks of a thread that wait, at most: half a sheet of scraps.
-const MOST: usize = 1984 / size_of::<Entry>();
-/// Their bytes, at most: they are cleared and looked at, and should still be in the nearest cache then.
-const BYTES: usize = 16 << 10;
-/// Large blocks of a thread that wait, at most.
-const LARGE: usize = 4;
+/// Lengths up to which each class has so many places of its own, a power of two.
+const PLACES: [(usize, usize); 3] = [(128, 16), (512, 4), (2 << 10, 1)];
+/// Places for all classes above.
+const SHARED: usize = 2;
 
-/// A small block that waits.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    block: *mut u8,
-    class: usize,
+/// Where the blocks of a class wait: from a place on, as many as the mask says and one more.
+#[derive(Clone, Copy)]
+struct Part {
+    first: u16,
+    mask: u16,
 }
 
-/// The queues of a thread.
+/// The parts of the classes that have some, and how many classes and places that are.
+const PARTS: ([Part; CLASSES], usize, usize) = {
+    let mut parts = [Part { first: 0, mask: 0 }; CLASSES];
+    let (mut class, mut first, mut step) = (0, 0, 0);
+    loop {
+        while step < PLACES.len() && class::len_of(class) > PLACES[step].0 {
+            step += 1;
+        }
+        if step == PLACES.len() {
+            break (parts, class, first);
+        }
+        let places = PLACES[step].1;
+        assert!(places.is_power_of_two());
+        parts[class] = Part { first: first as u16, mask: places as u16 - 1 };
+        first += places;
+        class += 1;
+    }
+};
+static PART_OF: [Part; CLASSES] = PARTS.0;
+/// The first class without places of its own, and all places of those below.
+const LONG: usize = PARTS.1;
+const OWN: usize = PARTS.2;
+
+/// What waits of a thread. All zero at first.
+#[derive(Debug)]
+struct Table {
+    /// Blocks; null where none waits.
+    own: [Cell<*mut u8>; OWN],
+    /// Long blocks, and their classes.
+    shared: [Cell<(*mut u8, usize)>; SHARED],
+    turn: Cell<usize>,
+}
+
+static_assertions::const_assert!(size_of::<Table>() <= class::FRAME);
+
+/// Where the table of a thread is.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    /// Places of small blocks, a ring; null until the first one.
-    ring: Cell<*mut Entry>,
-    first: Cell<usize>,
-    count: Cell<usize>,
-    bytes: Cell<usize>,
-    /// Large blocks, a ring, and the place of the next one.
-    large: [Cell<Kept>; LARGE],
-    next: Cell<usize>,
+    /// Null until the first block.
+    table: Cell<*const Table>,
 }
 
 impl Waiting {
     pub(super) const fn new() -> Self {
-        Self {
-            ring: Cell::new(ptr::null_mut()),
-            first: Cell::new(0),
-            count: Cell::new(0),
-            bytes: Cell::new(0),
-            large: [const { Cell::new(Kept::NONE) }; LARGE],
-            next: Cell::new(0),
-        }
+        Self { table: Cell::new(ptr::null()) }
     }
 
-    /// The block that waits longest.
-    #[inline(always)]
-    fn pop(&self) -> Option<Entry> {
-        let count = self.count.get();
-        if count == 0 {
-            return None;
-        }
-        let first = self.first.get();
-        // SAFETY: the ring is there where something waits, and places are below its length.
-        let entry = unsafe { *self.ring.get().add(first) };
-        self.first.set(if first + 1 == MOST { 0 } else { first + 1 });
-        self.count.set(count - 1);
-        self.bytes.set(self.bytes.get() - class::cut(entry.class).block_len());
-        Some(entry)
-    }
-
-    /// # Safety
-    ///
-    /// 1. The ring is there, and not full.
-    #[inline(always)]
-    unsafe fn push(&self, entry: Entry) {
-        let (first, count) = (self.first.get(), self.count.get());
-        debug_assert!(count < MOST);
-        let place = first + count;
-        let place = if place >= MOST { place - MOST } else { place };
-        // SAFETY: 1. the caller's; a place of it.
-        unsafe { self.ring.get().add(place).write(entry) };
-        self.count.set(count + 1);
-        self.bytes.set(self.bytes.get() + class::cut(entry.class).block_len());
-    }
-
-    /// Takes out the large block that waits longest of those that are as `fits` wants them, where others wait
-    /// that were freed later.
-    pub(super) fn take_large(&self, fits: impl Fn(&Kept) -> bool) -> Option<Kept> {
-        let oldest = self.next.get();
-        // The last one is the one that was freed last.
-        let places = (0..LARGE - 1).map(|step| &self.large[(oldest + step) % LARGE]);
-        let place = places.into_iter().find(|place| fits(&place.get()))?;
-        Some(place.replace(Kept::NONE))
-    }
-
-    /// Whether a large block waits here.
-    pub(super) fn has_large(&self, block: NonNull<u8>) -> bool {
-        self.large.iter().any(|kept| kept.get().block == block.as_ptr())
+    fn table(&self) -> Option<&Table> {
+        // SAFETY: the thread's own, until it gives it back, when nobody reads it any more.
+        unsafe { self.table.get().as_ref() }
     }
 }
 
-/// Has a block of `class`, poisoned, wait.
+/// Fills a block of `class` that was freed, and has it wait. Another one leaves.
+///
+/// # Safety
+///
+/// 1. `block` has `len` bytes, as its class says, and is nobody's any more.
 #[inline(always)]
-pub(super) fn keep(stocks: &Stocks, class: usize, block: *mut u8) {
-    let waiting = &stocks.here.waiting;
-    if waiting.ring.get().is_null() && !begin(stocks) {
-        // SAFETY: 1. a block that was just freed.
-        return unsafe { put_plain(stocks, class, block) };
+pub(super) unsafe fn keep(stocks: &Stocks, class: usize, block: *mut u8, len: usize) {
+    let here = &stocks.here;
+    let Some(table) = here.waiting.table() else {
+        // SAFETY: 1. the caller's.
+        return unsafe { keep_slow(stocks, class, block, len) };
+    };
+    if class >= LONG {
+        // SAFETY: 1. the caller's.
+        return unsafe { keep_long(stocks, table, class, block, len) };
     }
-    let len = class::cut(class).block_len();
-    while waiting.count.get() == MOST || waiting.bytes.get() + len > BYTES {
-        let Some(entry) = waiting.pop() else { break };
-        leave(stocks, entry);
+    let Part { first, mask } = PART_OF[class];
+    // The highest bits are the best ones.
+    let place = usize::from(first) + ((here.random() >> 32) as usize & usize::from(mask));
+    // SAFETY: places of a part are in the table. What leaves is replaced first: whatever it leads to may
+    // come here again.
+    let leaves = unsafe { table.own.get_unchecked(place) }.replace(block);
+    // SAFETY: 1. the caller's, here and there; 1. what waited here was filled, and has the same class.
+    unsafe {
+        if leaves.is_null() {
+            return small::fill(block, len);
+        }
+        small::fill_and_check(block, leaves, len);
+        put_plain(stocks, class, leaves);
     }
-    // SAFETY: 1. begun, and room was made.
-    unsafe { waiting.push(Entry { block, class }) };
 }
 
-/// Makes the ring. `false` where the thread has no stocks, and nobody would take back what waits.
+/// [`keep`] of a long block.
+///
+/// # Safety
+///
+/// 1. As there.
+#[inline(never)]
+unsafe fn keep_long(stocks: &Stocks, table: &Table, class: usize, block: *mut u8, len: usize) {
+    let turn = table.turn.get();
+    table.turn.set((turn + 1) % SHARED);
+    let (leaves, old) = table.shared[turn].replace((block, class));
+    // SAFETY: 1. the caller's, here and there; 1. what waited here was filled.
+    unsafe {
+        small::fill(block, len);
+        if !leaves.is_null() {
+            leave(stocks, old, leaves);
+        }
+    }
+}
+
+/// [`keep`] of a thread's first block.
+///
+/// # Safety
+///
+/// 1. As there.
 #[cold]
 #[inline(never)]
-fn begin(stocks: &Stocks) -> bool {
-    if !stocks::are_there(stocks) {
-        return false;
-    }
-    let Some(ring) = stocks::take_scrap(MOST * size_of::<Entry>()) else { return false };
-    stocks.here.waiting.ring.set(ring.as_ptr().cast());
-    true
-}
-
-/// A block leaves.
-#[inline(always)]
-fn leave(stocks: &Stocks, Entry { block, class }: Entry) {
-    // SAFETY: 1. it waited, here and there.
+unsafe fn keep_slow(stocks: &Stocks, class: usize, block: *mut u8, len: usize) {
+    // SAFETY: 1. the caller's, here and there.
     unsafe {
-        small::check_untouched(class, block);
+        if begin(stocks) {
+            return keep(stocks, class, block, len);
+        }
+        small::fill(block, len);
         put_plain(stocks, class, block);
     }
 }
 
-/// Has a large block wait. Answers the one that leaves for it, or itself where none may wait.
-pub(super) fn keep_large(stocks: &Stocks, kept: Kept) -> Kept {
+/// Makes the table. `false` where the thread has no stocks, and nobody would take back what waits.
+fn begin(stocks: &Stocks) -> bool {
     if !stocks::are_there(stocks) {
-        return kept;
+        return false;
     }
-    let waiting = &stocks.here.waiting;
-    let place = waiting.next.get();
-    waiting.next.set((place + 1) % LARGE);
-    waiting.large[place].replace(kept)
+    let Some(table) = stocks::take_scrap(size_of::<Table>()) else { return false };
+    // SAFETY: just taken with this length.
+    unsafe { table.write_bytes(0, size_of::<Table>()) };
+    stocks.here.waiting.table.set(table.as_ptr().cast());
+    true
 }
 
-/// All that waits leaves, and the ring with it.
+/// A block leaves.
+///
+/// # Safety
+///
+/// 1. It is of that class, was filled, and waited.
+unsafe fn leave(stocks: &Stocks, class: usize, block: *mut u8) {
+    // SAFETY: 1. the caller's, here and there.
+    unsafe {
+        small::check_untouched(block, class::cut(class).block_len());
+        put_plain(stocks, class, block);
+    }
+}
+
+/// All that waits leaves, and the table with it.
 #[cold]
 pub(super) fn drain(stocks: &Stocks) {
-    let waiting = &stocks.here.waiting;
-    while let Some(entry) = waiting.pop() {
-        leave(stocks, entry);
+    let at = stocks.here.waiting.table.replace(ptr::null()).cast_mut();
+    // SAFETY: the thread's own, which nobody else reads any more.
+    let (Some(scrap), Some(table)) = (NonNull::new(at), unsafe { at.as_ref() }) else { return };
+    for (class, Part { first, mask }) in PART_OF.into_iter().enumerate().take(LONG) {
+        let places = usize::from(first)..=usize::from(first + mask);
+        for block in places.map(|place| table.own[place].get()).filter(|block| !block.is_null()) {
+            // SAFETY: 1. it waited at its class's place.
+            unsafe { leave(stocks, class, block) };
+        }
     }
-    for place in &waiting.large {
-        large::leave(stocks, place.replace(Kept::NONE));
+    for (block, class) in table.shared.iter().map(Cell::get) {
+        if !block.is_null() {
+            // SAFETY: 1. it waited.
+            unsafe { leave(stocks, class, block) };
+        }
     }
-    if let Some(ring) = NonNull::new(waiting.ring.replace(ptr::null_mut())) {
-        // SAFETY: 1. taken with this length, and empty.
-        unsafe { stocks::give_scrap(ring.cast(), MOST * size_of::<Entry>()) };
-    }
+    // SAFETY: 1. taken with this length, and empty.
+    unsafe { stocks::give_scrap(scrap.cast(), size_of::<Table>()) };
 }

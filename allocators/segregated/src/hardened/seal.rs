@@ -19,8 +19,8 @@ const WORD: usize = size_of::<u64>();
 /// before it changes the slack.
 const SLACK: u32 = 48;
 const HASH: u64 = (1 << SLACK) - 1;
-/// Each byte of a mark: not zero, which is what is written too far most often.
-const MARK: u8 = 0xA7;
+/// A mark. Its bytes are not zero, which is what is written too far most often.
+const MARKS: u64 = u64::from_ne_bytes([0xA7; WORD]);
 
 const OVERRUN: &str = "a block was written beyond its end";
 const NO_BLOCK: &str = "what was freed is no block, or was written beyond its end";
@@ -79,36 +79,11 @@ unsafe fn word(block: *mut u8, len: usize) -> *mut u64 {
 pub(super) unsafe fn seal(block: *mut u8, len: usize, size: usize) {
     debug_assert!(size + WORD <= len);
     let slack = len - WORD - size;
-    // SAFETY: in the block (1.): between the program's bytes and the word.
+    // SAFETY: in the block (1.): the mark ends where the word does, at most, and what of it lies on the
+    // word's place is written over.
     unsafe {
-        let from = block.add(size);
-        if slack >= WORD {
-            from.cast::<u64>().write_unaligned(u64::from_ne_bytes([MARK; 8]));
-        } else if slack != 0 {
-            mark_short(from, slack);
-        }
+        block.add(size).cast::<u64>().write_unaligned(MARKS);
         word(block, len).write((hash(block) ^ (slack as u64) << SLACK).to_le());
-    }
-}
-
-/// # Safety
-///
-/// 1. At `from` there are `slack` bytes, less than 8, of the caller's.
-#[inline(always)]
-unsafe fn mark_short(mut from: *mut u8, slack: usize) {
-    // SAFETY: 1. the caller's: the parts come to `slack` bytes.
-    unsafe {
-        if slack & 4 != 0 {
-            from.cast::<[u8; 4]>().write([MARK; 4]);
-            from = from.add(4);
-        }
-        if slack & 2 != 0 {
-            from.cast::<[u8; 2]>().write([MARK; 2]);
-            from = from.add(2);
-        }
-        if slack & 1 != 0 {
-            from.write(MARK);
-        }
     }
 }
 
@@ -116,28 +91,13 @@ unsafe fn mark_short(mut from: *mut u8, slack: usize) {
 ///
 /// # Safety
 ///
-/// 1. At `from` there are `slack` bytes that were marked.
+/// 1. At `from` there are `slack` bytes that were marked, and a word behind them.
 #[inline(always)]
-unsafe fn is_marked(mut from: *mut u8, slack: usize) -> bool {
-    // SAFETY: 1. the caller's, in whole or in parts.
-    unsafe {
-        if slack >= WORD {
-            return from.cast::<[u8; WORD]>().read() == [MARK; WORD];
-        }
-        let mut same = true;
-        if slack & 4 != 0 {
-            same &= from.cast::<[u8; 4]>().read() == [MARK; 4];
-            from = from.add(4);
-        }
-        if slack & 2 != 0 {
-            same &= from.cast::<[u8; 2]>().read() == [MARK; 2];
-            from = from.add(2);
-        }
-        if slack & 1 != 0 {
-            same &= from.read() == MARK;
-        }
-        same
-    }
+unsafe fn is_marked(from: *mut u8, slack: usize) -> bool {
+    // SAFETY: 1. the caller's: where the slack is shorter, the rest is of the word, and left out.
+    let found = u64::from_le(unsafe { from.cast::<u64>().read_unaligned() });
+    let marked = if slack >= WORD { u64::MAX } else { (1 << (8 * slack)) - 1 };
+    (found ^ MARKS) & marked == 0
 }
 
 /// How many bytes the program has of a block. Stops the process where the block is not sealed, was written
@@ -149,7 +109,16 @@ unsafe fn is_marked(mut from: *mut u8, slack: usize) -> bool {
 #[inline(always)]
 pub(super) unsafe fn size_of_sealed(block: *mut u8, len: usize, said: Option<usize>) -> usize {
     // SAFETY: 1. the caller's.
-    let found = u64::from_le(unsafe { word(block, len).read() }) ^ hash(block);
+    unsafe { size_by_hash(block, len, said, hash(block)) }
+}
+
+/// # Safety
+///
+/// 1. As for [`size_of_sealed`].
+#[inline(always)]
+unsafe fn size_by_hash(block: *mut u8, len: usize, said: Option<usize>, hash: u64) -> usize {
+    // SAFETY: 1. the caller's.
+    let found = u64::from_le(unsafe { word(block, len).read() }) ^ hash;
     let slack = (found >> SLACK) as usize;
     if found & HASH != 0 || slack > len - WORD {
         misuse::stop(if found == u64::MAX { TWICE } else { NO_BLOCK });
@@ -163,6 +132,21 @@ pub(super) unsafe fn size_of_sealed(block: *mut u8, len: usize, said: Option<usi
         misuse::stop(OVERRUN);
     }
     size
+}
+
+/// [`size_of_sealed`] and [`unseal`].
+///
+/// # Safety
+///
+/// 1. As for [`seal`], but that the block may be none.
+#[inline(always)]
+pub(super) unsafe fn break_seal(block: *mut u8, len: usize, said: Option<usize>) {
+    let hash = hash(block);
+    // SAFETY: 1. the caller's; behind the first call it is a block.
+    unsafe {
+        size_by_hash(block, len, said, hash);
+        word(block, len).write((!hash).to_le());
+    }
 }
 
 /// Marks a block as freed.

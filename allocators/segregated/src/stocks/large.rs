@@ -20,17 +20,23 @@ pub(crate) fn take_large(layout: Layout) -> *mut u8 {
 /// [`take_large`] with the thread's own `stocks` at hand.
 #[inline(always)]
 pub(crate) fn take_large_in(stocks: &Stocks, layout: Layout) -> *mut u8 {
+    take_large_for(stocks, layout, layout)
+}
+
+/// [`take_large_in`] that counts as a request for `asked`.
+#[inline(always)]
+pub(crate) fn take_large_for(stocks: &Stocks, layout: Layout, asked: Layout) -> *mut u8 {
     let block = match stocks.slot.take(layout) {
         Some(block) => block,
         None => take_slow(stocks, layout).0,
     };
-    count(stocks, block, layout);
+    count(stocks, block, asked);
     block
 }
 
 /// Counts a large request that got `block`.
 #[inline]
-fn count(stocks: &Stocks, block: *mut u8, layout: Layout) {
+pub(super) fn count(stocks: &Stocks, block: *mut u8, layout: Layout) {
     #[cfg(feature = "profile")]
     super::sampled::count_large(stocks, block, layout);
     let _ = (stocks, block, layout);
@@ -38,7 +44,7 @@ fn count(stocks: &Stocks, block: *mut u8, layout: Layout) {
 
 /// Has the profiler know that a large block is freed, or becomes another.
 #[inline]
-fn forget(block: NonNull<u8>) {
+pub(super) fn forget(block: NonNull<u8>) {
     #[cfg(feature = "profile")]
     crate::profile::sampled::forget_large(block);
     let _ = block;
@@ -53,6 +59,12 @@ pub(crate) fn take_large_zeroed(layout: Layout) -> *mut u8 {
 /// [`take_large_zeroed`] with the thread's own `stocks` at hand.
 #[inline]
 pub(crate) fn take_large_zeroed_in(stocks: &Stocks, layout: Layout) -> *mut u8 {
+    take_large_zeroed_for(stocks, layout, layout)
+}
+
+/// [`take_large_zeroed_in`] that counts as a request for `asked`.
+#[inline(always)]
+pub(crate) fn take_large_zeroed_for(stocks: &Stocks, layout: Layout, asked: Layout) -> *mut u8 {
     let slot = &stocks.slot;
     if let Some(block) = slot.take(layout) {
         // SAFETY: 1. a block holds its layout, and is this thread's.
@@ -61,7 +73,7 @@ pub(crate) fn take_large_zeroed_in(stocks: &Stocks, layout: Layout) -> *mut u8 {
         unsafe { slot.note_zeroed(layout.size(), dense) };
         // Of what is behind a block that is shorter nothing is known.
         slot.dense.set(dense && frames_of(layout.size()) * FRAME == slot.len());
-        count(stocks, block, layout);
+        count(stocks, block, asked);
         return block;
     }
     let (block, zero) = take_slow(stocks, layout);
@@ -69,7 +81,7 @@ pub(crate) fn take_large_zeroed_in(stocks: &Stocks, layout: Layout) -> *mut u8 {
         // SAFETY: 1. as above.
         unsafe { zero::clear(block, layout.size(), false, &slot.habit) };
     }
-    count(stocks, block, layout);
+    count(stocks, block, asked);
     block
 }
 
@@ -173,17 +185,34 @@ pub(crate) unsafe fn resize_large_in(
     layout: Layout,
     new: Layout,
 ) -> Option<NonNull<u8>> {
+    // SAFETY: 1. and 2. the caller's.
+    unsafe { resize_large_for(stocks, block, layout, new, new) }
+}
+
+/// [`resize_large_in`] that counts as a request for `asked`.
+///
+/// # Safety
+///
+/// 1. and 2. as there.
+#[inline(always)]
+pub(crate) unsafe fn resize_large_for(
+    stocks: &Stocks,
+    block: NonNull<u8>,
+    layout: Layout,
+    new: Layout,
+    asked: Layout,
+) -> Option<NonNull<u8>> {
     forget(block);
     let slot = &stocks.slot;
     if slot.resize(block.as_ptr(), layout, new) {
-        count(stocks, block.as_ptr(), new);
+        count(stocks, block.as_ptr(), asked);
         return Some(block);
     }
     slot.check(block.as_ptr());
     slot.settle_at(block.as_ptr());
     // SAFETY: 1. and 2. the caller's.
     let (block, grown) = unsafe { HEAP.resize_large(block, layout, new) }?;
-    count(stocks, block.as_ptr(), new);
+    count(stocks, block.as_ptr(), asked);
     if grown.bytes != 0 {
         make_up(stocks, grown);
     }

@@ -43,6 +43,8 @@ pub(crate) use large::{
     put_large, put_large_in, resize_large, resize_large_in, take_large, take_large_in,
     take_large_zeroed, take_large_zeroed_in,
 };
+#[cfg(feature = "measures")]
+pub(crate) use large::{resize_large_for, take_large_for, take_large_zeroed_for};
 #[cfg(feature = "stats")]
 pub(crate) use life::requested;
 pub(crate) use life::{flush_left, pin, slotted, stocked};
@@ -56,7 +58,7 @@ pub(crate) use slow::{
 #[cfg(not(feature = "profile"))]
 pub(crate) use unsampled::{take_counted, take_counted_in};
 #[cfg(feature = "measures")]
-pub(crate) use watched::{are_there, give_scrap, mix, take_scrap};
+pub(crate) use watched::{are_there, count_large, forget_large, give_scrap, mix, take_scrap};
 
 /// Without the profiler, nothing counts.
 #[cfg(not(feature = "profile"))]

@@ -112,7 +112,7 @@ pub(crate) unsafe fn put_slow_in(stocks: &Stocks, class: usize, block: *mut u8) 
 /// Gives `stocks`, the thread's own, back.
 pub(crate) fn flush_in(stocks: &Stocks) {
     #[cfg(feature = "measures")]
-    crate::hardened::drain(stocks);
+    crate::hardened::drain_all(stocks);
     // SAFETY: as in `thread`.
     if let Some(thread) = unsafe { stocks.state.thread.get().as_mut() } {
         thread.flush();

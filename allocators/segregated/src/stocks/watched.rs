@@ -1,14 +1,25 @@
 //! What measures against misuse (`hardened`) need of a thread's stocks.
 
+use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use strata_core::sync::Ordering;
 
-use super::{Stocks, life, thread};
+use super::{Stocks, large, life, thread};
 
 /// Whether the thread has stocks, and so is asked for what it keeps when it ends.
 pub(crate) fn are_there(stocks: &Stocks) -> bool {
     life::thread(stocks).is_some()
+}
+
+/// Counts a large request that got a block which had waited.
+pub(crate) fn count_large(stocks: &Stocks, block: *mut u8, layout: Layout) {
+    large::count(stocks, block, layout);
+}
+
+/// Has the profiler know that a large block was freed, which waits.
+pub(crate) fn forget_large(block: NonNull<u8>) {
+    large::forget(block);
 }
 
 /// Memory for a thread's own use; see `Ground::take_scrap`.
