@@ -183,6 +183,10 @@ mod report {
         }
 
         pub(crate) fn print(&self) {
+            if self.programs.is_empty() {
+                println!("no program has run as often as the others yet");
+                return;
+            }
             for ((_, title, _), measure) in MEASURES.iter().zip(&self.runs) {
                 self.head(&format!("{title}: medians"));
                 for (name, arms) in self.programs.iter().zip(measure) {

@@ -12,7 +12,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// Changes whenever the layout of this table, of scripts or of messages does, or what a kernel is.
-pub(crate) const PROTOCOL: u32 = 7;
+pub(crate) const PROTOCOL: u32 = 8;
 
 /// What a child does with its script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
