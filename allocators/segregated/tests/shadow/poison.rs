@@ -47,8 +47,8 @@ mod frames {
     }
 
     const FRAME: usize = 4096;
-    /// Frames of 64 GiB, more than a heap reserves: what lies further apart may share an entry, and
-    /// is then poisoned less.
+    /// Frames of 64 GiB, more than a heap reserves. Heaps that lie further apart may share entries, and a
+    /// frame without a live block stays poisoned then: tests that poison run one after the other.
     const FRAMES: usize = 1 << 24;
     /// Set while somebody changes an entry and what it stands for.
     const LOCKED: u32 = 1 << 31;
