@@ -2,6 +2,7 @@
 
 use super::mappings::Mapping;
 use super::report::Report;
+use crate::report::page::head;
 use crate::results::words;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -22,14 +23,7 @@ pub fn html(report: &Report, command: &str) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (of.name) " (" (of.pid) ") · strata-bench" }
-                link rel="icon" href="data:,";
-                style { (PreEscaped(include_str!("../report/style.css"))) ".mv{max-width:100%;height:auto}" }
-            }
+            (head(&format!("{} ({})", of.name, of.pid), ".mv{max-width:100%;height:auto}"))
             body {
                 header {
                     h1 { (of.name) " (" (of.pid) ")" }

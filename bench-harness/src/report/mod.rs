@@ -64,14 +64,7 @@ fn draw(header: &Header, grid: &Grid<'_>, parts: Parts, maps: &Maps, kernels: &s
     html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { "Where the memory goes · strata-bench" }
-                link rel="icon" href="data:,";
-                style { (PreEscaped(include_str!("style.css"))) }
-            }
+            (page::head("Where the memory goes", ""))
             body {
                 header { (overview::head(header, grid)) }
                 nav { div {

@@ -3,6 +3,20 @@
 use crate::results::Header;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+/// The head of a page: its title, and its style with what is the page's own.
+pub(crate) fn head(title: &str, style: &str) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            title { (title) " · strata-bench" }
+            link rel="icon" href="data:,";
+            style { (PreEscaped(include_str!("style.css"))) (PreEscaped(style)) }
+        }
+    }
+}
+
 /// A page: what it is called, what it says first, its sections.
 pub(crate) struct Page<'a> {
     pub(crate) title: &'a str,
@@ -19,14 +33,7 @@ impl Page<'_> {
         html! {
             (DOCTYPE)
             html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta name="color-scheme" content="light dark";
-                    title { (self.title) " · strata-bench" }
-                    link rel="icon" href="data:,";
-                    style { (PreEscaped(include_str!("style.css"))) }
-                }
+                (head(self.title, ""))
                 body {
                     header {
                         h1 { (self.title) }
