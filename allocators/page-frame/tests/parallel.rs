@@ -202,6 +202,21 @@ fn little_memory_and_many_threads() {
 }
 
 #[test]
+fn stocks_are_left_while_others_free() {
+    zone(70, THREADS, Geometry::new(6, 4).unwrap(), |frames| {
+        parallel(|t| {
+            for _ in 0..5000 {
+                // Dropped each time, with what was freed into it.
+                let local = frames.local(t).unwrap();
+                let mine: Vec<_> = (0..9).filter_map(|_| local.alloc(order(0)).ok()).collect();
+                mine.iter().for_each(|frame| local.free(*frame, order(0)).unwrap());
+            }
+        });
+        settled(frames, 0);
+    });
+}
+
+#[test]
 fn a_zone_that_begins_taken_is_freed_piece_by_piece() {
     zone(FRAMES, 0, Geometry::DEFAULT, |frames| {
         frames.offline(FrameId(0), FRAMES).unwrap();

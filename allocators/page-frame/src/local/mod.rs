@@ -76,7 +76,7 @@ impl<'a> Local<'a> {
     /// The same stock for requests of another class. What is in stock is given back before.
     #[must_use]
     pub fn with_class(mut self, class: Class) -> Self {
-        self.flush();
+        self.drain();
         self.class = class;
         self
     }
@@ -255,7 +255,7 @@ impl PageFrames<'_> {
 
 impl Drop for Local<'_> {
     fn drop(&mut self) {
-        self.flush();
+        self.drain();
         self.slot.record_none();
         self.slot.release();
     }
