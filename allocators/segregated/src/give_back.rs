@@ -12,6 +12,7 @@ use crate::central::{Central, Platform};
 use crate::class::{self, CLASSES, FRAME};
 use crate::ground::{BATCH, Run};
 use crate::resident::Grown;
+use crate::span::SpanId;
 
 /// Bytes that one call purges, at least where there are as many.
 const PURGE: usize = 1 << 20;
@@ -193,38 +194,52 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         let mut done = 0;
         while done < wanted {
             let others = self.all_shelves().filter(|(class, _)| *class != spared);
-            let Some((_, shelf)) = others.max_by_key(|(_, shelf)| shelf.idle()) else { break };
+            let Some((class, shelf)) = others.max_by_key(|(_, shelf)| shelf.idle()) else { break };
             if shelf.idle() == 0 {
                 break;
             }
-            let went = shelf.with(|lists| {
-                let before = lists.figures();
-                let (all, most, mut undefined) = (&self.territories, wanted - done, false);
-                // SAFETY: 1. spans lie in territories, which are chunks of the source, and
-                // pages are its granules or more of them.
-                let went =
-                    unsafe { lists.purge(&self.source, all, page_log2, most, &mut undefined) };
-                self.count(before, lists.figures());
-                if undefined {
-                    // Before the lock opens and a span can go to the ground with such pages.
+            let before = done;
+            while done < wanted {
+                let away = shelf.with(|lists| {
+                    let before = lists.figures();
+                    let away = lists.take_idle(&self.territories);
+                    self.count(before, lists.figures());
+                    away
+                });
+                let Some(away) = away else { break };
+                // SAFETY: 1. spans lie in territories, which are chunks of the source, and pages are its
+                // granules or more of them. 2. it comes back below.
+                let purged = unsafe { away.purge(&self.source, page_log2) };
+                if purged.undefined {
+                    // Before the span comes back, and can go to the ground with such pages.
                     self.ground.with(|ground| ground.zeroed = false);
                 }
-                went
-            });
-            match went {
-                Some(0) => break,
-                Some(bytes) => {
-                    self.resident.shrink(bytes);
-                    done += bytes;
-                }
-                None => {
+                self.put_idle(class, away.id, purged.pages);
+                self.resident.shrink(purged.bytes(page_log2));
+                done += purged.bytes(page_log2);
+                if !purged.is_all {
                     self.refuse();
-                    break;
+                    return done;
                 }
             }
+            if done == before {
+                // Others purge.
+                break;
+            }
+        }
+        if done != 0 {
             self.ground.with(|ground| ground.budget.purged(P::now()));
         }
         done
+    }
+
+    /// Puts a span of `class` back on its shelf that was away, of whose idle pages these were purged.
+    pub(crate) fn put_idle(&self, class: usize, id: SpanId, purged: u64) {
+        self.with_shelf_of(class, id, |lists| {
+            let before = lists.figures();
+            lists.put_idle(&self.territories, id, purged);
+            self.count(before, lists.figures());
+        });
     }
 
     /// The source keeps what it should purge (its memory is locked, say): no use to ask soon again.

@@ -11,6 +11,8 @@ pub type SpanId = u32;
 pub const NONE: SpanId = SpanId::MAX;
 /// What a span that is in no [`Lists`](super::Lists) says of its list: just cut, or gone from there.
 pub const LEFT: u8 = u8::MAX;
+/// What a span says of its list while somebody purges its idle pages. Blocks come back to it as ever.
+pub const AWAY: u8 = u8::MAX - 1;
 
 /// A span: memory cut into equal blocks. Belongs to no thread.
 ///
@@ -26,7 +28,7 @@ pub struct Span {
     /// # Invariants
     ///
     /// 1. Zero where pages of the span cannot be told apart ([`Span::pages`] is zero).
-    /// 2. While it is not zero the span stands in its lists' queue.
+    /// 2. While it is not zero the span stands in its lists' queue, or is [`AWAY`].
     pub idle: u64,
     /// Pages that were given back and not taken from since. Disjoint from `idle`.
     pub gone: u64,
@@ -201,7 +203,7 @@ impl Span {
                 return Some("no block of an idle page is taken");
             }
         }
-        if self.queued != (self.idle != 0) {
+        if self.queued != (self.idle != 0 && self.list != AWAY) {
             return Some("a span with idle pages is in the queue");
         }
         None

@@ -2,7 +2,7 @@
 
 use core::ptr::NonNull;
 
-use super::descriptor::{LEFT, NONE, Span, SpanId};
+use super::descriptor::{AWAY, LEFT, NONE, Span, SpanId};
 use super::tally::{Figures, Tally};
 use super::{AlreadyFree, Cut};
 
@@ -84,7 +84,7 @@ impl Heads {
 /// Spans stand in lists by how full they are, and blocks are taken from the fullest, lowest
 /// addresses first: the others drain. A span without a live block stands in the last list, until its
 /// owner takes it out. Those with idle pages stand in a queue besides, for
-/// [`purge`](Lists::purge).
+/// [`take_idle`](Lists::take_idle).
 #[derive(Debug)]
 pub struct Lists<'a> {
     pub(super) heads: &'a mut Heads,
@@ -245,8 +245,12 @@ impl<'a> Lists<'a> {
         // SAFETY: 1. a span of these lists, whose lock is held.
         let span = unsafe { span(all, id) };
         let became_idle = span.put(cut, pages, page_log2);
-        self.tally.set_idle(self.tally.idle() + became_idle);
         flushed.grew += became_idle << page_log2;
+        if span.list == AWAY {
+            // It is counted, and finds its place, when it comes back.
+            return;
+        }
+        self.tally.set_idle(self.tally.idle() + became_idle);
         self.settle(all, span);
         if unknown_leave && span.pages == 0 && span.is_empty() && self.others_open(id) {
             // Nobody could say what it keeps.
@@ -291,7 +295,7 @@ impl<'a> Lists<'a> {
 
     /// A new span, which belongs to nobody yet. O(1).
     pub fn add(&mut self, all: &impl Spans, id: SpanId) {
-        // SAFETY: 1. just cut, in the caller's hand alone.
+        // SAFETY: 1. just cut, or away, in the caller's hand alone or under the lock.
         let span = unsafe { span(all, id) };
         span.list = FULL;
         self.tally.set_idle(self.tally.idle() + span.idle.count_ones() as usize);
@@ -329,7 +333,7 @@ impl<'a> Lists<'a> {
     }
 
     /// Takes a span out of its list, if it is in one.
-    fn unlink(&mut self, all: &impl Spans, span: &mut Span) {
+    pub(super) fn unlink(&mut self, all: &impl Spans, span: &mut Span) {
         if span.list == FULL {
             return;
         }

@@ -33,7 +33,8 @@ mod queue;
 mod tally;
 
 pub use cut::Cut;
-pub use descriptor::{LEFT, NONE, Span, SpanId, ranges};
+pub use descriptor::{AWAY, LEFT, NONE, Span, SpanId, ranges};
 pub use lists::{Flushed, Heads, Lists, Misuse, Spans, Taken};
 pub use occupancy::{AlreadyFree, MAX_BLOCKS, Occupancy};
+pub use queue::{Away, Purged};
 pub use tally::{Figures, Tally};

@@ -129,6 +129,14 @@ fn a_fork_while_another_thread_empties_a_span_and_purges() {
 }
 
 #[test]
+fn a_fork_while_another_thread_purges_pages_of_a_span_with_a_live_block() {
+    explore_fork(|heap, full| {
+        put(heap, CLASS, &full[1..]);
+        heap.purge_all();
+    });
+}
+
+#[test]
 fn a_fork_while_another_thread_takes_and_frees() {
     explore_fork(|heap, _| {
         let blocks = take(heap, OTHER, 2);

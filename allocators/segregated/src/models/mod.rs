@@ -256,6 +256,35 @@ fn a_purge_of_everything_while_another_thread_takes_the_span_that_was_kept() {
 }
 
 #[test]
+fn blocks_come_back_to_a_span_whose_pages_are_being_purged() {
+    explore_up_to(2, || {
+        let heap = heap();
+        let (mut full, kept) = two_spans(&heap);
+        put(&heap, CLASS, &full.split_off(1));
+        let thread = beside(&heap, move |other| other.purge_all());
+        put(&heap, CLASS, &full);
+        assert_eq!(heap.validate().map(drop), Ok(()));
+        let mine = take(&heap, CLASS, 2);
+        thread.join().unwrap();
+        finish(heap, &[(CLASS, kept), (CLASS, mine)]);
+    });
+}
+
+#[test]
+fn a_class_gets_more_shelves_while_a_span_is_being_purged() {
+    explore_up_to(2, || {
+        let heap = heap();
+        let (mut full, kept) = two_spans(&heap);
+        put(&heap, CLASS, &full.split_off(1));
+        let thread = beside(&heap, move |other| other.purge_all());
+        heap.spread(CLASS);
+        put(&heap, CLASS, &full);
+        thread.join().unwrap();
+        finish(heap, &[(CLASS, kept)]);
+    });
+}
+
+#[test]
 fn a_validation_finds_nothing_while_spans_come_and_go() {
     explore_up_to(2, || {
         let heap = heap();

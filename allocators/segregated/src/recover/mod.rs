@@ -2,13 +2,13 @@
 //!
 //! Whoever forks holds every lock, so that no table is half written. What other threads had in hand
 //! between two locks is then nobody's: blocks on the way to a stock (which stay taken, for good), spans
-//! that had left their shelf, frames that were being purged, and sums that were not yet told. Spans and
-//! frames are found again by the tables, and the sums are made anew.
+//! that had left their shelf, spans and frames that were being purged, and sums that were not yet told.
+//! Spans and frames are found again by the tables, and the sums are made anew.
 
 use core::ptr::NonNull;
 
 use strata_core::Source;
-use strata_core::span::LEFT;
+use strata_core::span::{AWAY, LEFT};
 use strata_core::sync::Ordering;
 
 use crate::central::{Central, Platform};
@@ -47,7 +47,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     ///
     /// 1. No other thread uses the heap, and none that had something in hand ever goes on.
     pub(crate) unsafe fn recover(&self, slots: usize) {
-        let (mut chain, mut in_spans, mut in_runs) = (NONE, 0, 0);
+        let (mut chain, mut away, mut in_spans, mut in_runs) = (NONE, NONE, 0, 0);
         let page_log2 = self.page_log2();
         self.tenants(|at, usage| match usage {
             Use::Span { class, .. } if usize::from(class) < CLASSES => {
@@ -65,6 +65,10 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                     chain = span.id;
                 } else {
                     in_spans += span::contents(span, page_log2).count_ones() as usize * FRAME;
+                    if span.list == AWAY {
+                        span.next = away;
+                        away = span.id;
+                    }
                 }
             }
             Use::Run { whole: frames, .. } | Use::Own { frames } => {
@@ -73,6 +77,16 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             Use::Span { .. } | Use::Nothing => {}
         });
         self.retire(chain);
+        while away != NONE {
+            // SAFETY: as above; a copy.
+            let (next, class) = unsafe {
+                let span = self.territories.span(away).as_ref();
+                (span.next, span.class)
+            };
+            // Which of its pages were purged nobody knows: they count as idle.
+            self.put_idle(class.into(), away, 0);
+            away = next;
+        }
         let (mut pages, mut empty) = (0, 0);
         for (_, shelf) in self.all_shelves() {
             pages += shelf.idle();
