@@ -8,8 +8,8 @@ use core::ptr::NonNull;
 
 use strata_core::lock::{Guarded, RawLock};
 use strata_core::span::{Flushed, Taken};
-use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicUsize;
+use strata_core::sync::{Ordering, yield_now};
 use strata_core::{Chunk, Exhausted, Source};
 
 use crate::budget::FLOOR;
@@ -22,6 +22,9 @@ use crate::resident::{Grown, Resident};
 use crate::shelf::{self, Figures, Lists, Shelf};
 use crate::span::{self, FREE_PLACE, NONE, PLACE_BITS, Span, SpanId, ranges};
 use crate::territory::Territories;
+
+/// Looks for blocks in spans that are being purged before a request fails.
+const PATIENCE: u32 = 100_000;
 
 /// What a heap needs besides memory.
 pub(crate) trait Platform {
@@ -82,6 +85,8 @@ pub(crate) struct Central<S, P: Platform> {
     /// When the last look was, and until when the source is not asked to purge: it refused.
     pub(crate) looked: AtomicUsize,
     pub(crate) refused: AtomicUsize,
+    /// Spans that are away from their shelves while their idle pages are purged.
+    pub(crate) away: AtomicUsize,
     pub(crate) ground: Guarded<Ground, P::Lock>,
 }
 
@@ -130,6 +135,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             live: AtomicUsize::new(0),
             looked: AtomicUsize::new(0),
             refused: AtomicUsize::new(0),
+            away: AtomicUsize::new(0),
         }
     }
 
@@ -157,6 +163,14 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         if LIMITED && taken.blocks == 0 {
             // What is idle elsewhere goes for it, so that the longest span fits, or a shorter one at least.
             let _ = self.allow(class::MAX_FRAMES * FRAME);
+            taken = self.take(class, true, out);
+        }
+        let mut looks = 0;
+        // Relaxed: the shelf's lock orders what matters. What another thread purges at this moment is about to
+        // come back, unless that thread stopped for good.
+        while taken.blocks == 0 && looks < PATIENCE && self.away.load(Ordering::Relaxed) != 0 {
+            looks += 1;
+            yield_now();
             taken = self.take(class, true, out);
         }
         let page_log2 = self.page_log2();

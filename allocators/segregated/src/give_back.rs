@@ -204,6 +204,8 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                     let before = lists.figures();
                     let away = lists.take_idle(&self.territories);
                     self.count(before, lists.figures());
+                    // Relaxed: written under the lock without which nobody misses the span.
+                    self.away.fetch_add(usize::from(away.is_some()), Ordering::Relaxed);
                     away
                 });
                 let Some(away) = away else { break };
@@ -239,6 +241,8 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             let before = lists.figures();
             lists.put_idle(&self.territories, id, purged);
             self.count(before, lists.figures());
+            // Relaxed: as above.
+            self.away.fetch_sub(1, Ordering::Relaxed);
         });
     }
 

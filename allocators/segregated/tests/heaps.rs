@@ -3,12 +3,14 @@
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::time::Duration;
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 
 use strata_core::lock::SpinLock;
 use strata_core::source::Counted;
-use strata_core::{ByteCount, Source};
+use strata_core::{ByteCount, Chunk, Contents, Exhausted, Source};
 use strata_os::{OsReserve, OsSource};
 use strata_segregated::{Heap, SegregatedAlloc, Walked};
 
@@ -132,4 +134,72 @@ fn a_heap_does_not_use_the_stocks_of_the_process() {
     }
     assert_eq!(SegregatedAlloc.stats().allocated, before.allocated);
     heap.destroy().expect("no block is live");
+}
+
+/// One chunk of memory, and a purge that takes its time.
+struct Slow {
+    chunks: AtomicUsize,
+    purging: AtomicBool,
+    asked: AtomicBool,
+}
+
+// SAFETY: 1. and 2. the allocator's; the chunk is never released. 3. fresh memory is zero, and so is purged memory.
+unsafe impl Source for Slow {
+    type Address = NonNull<u8>;
+    const ZEROED: bool = true;
+    const PURGES: bool = true;
+
+    fn granule(&self) -> usize {
+        4096
+    }
+
+    fn acquire(&self, len: usize, align: usize) -> Result<Chunk, Exhausted> {
+        if self.chunks.swap(0, Ordering::Relaxed) == 0 {
+            return Err(Exhausted);
+        }
+        let layout = Layout::from_size_align(len, align.max(4096)).map_err(|_| Exhausted)?;
+        // SAFETY: not a layout of no bytes.
+        let at = NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) }).ok_or(Exhausted)?;
+        // SAFETY: 1. fresh. 2. and 3. the allocator's.
+        Ok(unsafe { Chunk::from_raw_parts(at, len) })
+    }
+
+    unsafe fn release(&self, chunk: Chunk) {
+        let _ = chunk.into_raw_parts();
+    }
+
+    unsafe fn purge(&self, at: NonNull<u8>, len: usize) -> Contents {
+        self.purging.store(true, Ordering::SeqCst);
+        while !self.asked.load(Ordering::SeqCst) {
+            thread::yield_now();
+        }
+        thread::sleep(Duration::from_millis(20));
+        // SAFETY: the caller's range.
+        unsafe { at.write_bytes(0, len) };
+        Contents::Zero
+    }
+}
+
+#[test]
+fn no_request_fails_because_the_last_free_blocks_are_being_purged() {
+    let source = Slow {
+        chunks: AtomicUsize::new(1),
+        purging: AtomicBool::new(false),
+        asked: AtomicBool::new(false),
+    };
+    let heap: Heap<_, SpinLock> = Heap::new(&source);
+    let layout = Layout::new::<[u8; 4096]>();
+    let blocks: Vec<_> = core::iter::from_fn(|| heap.allocate(layout).ok()).collect();
+    let last = blocks[blocks.len() / 2];
+    // SAFETY: 1. allocated above, freed once.
+    unsafe { heap.deallocate(last, layout) };
+    thread::scope(|scope| {
+        let purge = scope.spawn(|| heap.purge());
+        while !source.purging.load(Ordering::SeqCst) {
+            thread::yield_now();
+        }
+        source.asked.store(true, Ordering::SeqCst);
+        assert_eq!(heap.allocate(layout), Ok(last));
+        assert_eq!(purge.join().expect("no panic"), 4096);
+    });
 }
