@@ -48,7 +48,10 @@ const fn computed(size: usize) -> usize {
 }
 
 /// Classes by size in units of 8 bytes, rounded up. Size 0 gets the smallest block.
-static SMALL: [u8; LOOKED_UP / 8 + 1] = {
+///
+/// A constant, of which each user's crate has its own: what is in another crate's static the compiler does
+/// not know, and would load the class of a constant size too.
+const SMALL: [u8; LOOKED_UP / 8 + 1] = {
     let mut table = [0; LOOKED_UP / 8 + 1];
     let mut units = 1;
     while units < table.len() {
