@@ -115,11 +115,23 @@ pub(crate) const IDEAL: &str = "ideal";
 pub(crate) fn arms(names: &[String], suite: Suite) -> Result<Vec<Arm>> {
     let own = std::env::current_exe().context(|| "cannot find the running executable".into())?;
     let mut all = arm::arms(&own)?;
+    let mut refused = Vec::new();
     if !names.is_empty() || suite != Suite::Quick {
         for peer in arm::peers(&own) {
+            let arms = match arm::arms(&peer) {
+                Ok(arms) => arms,
+                // One that cannot take part matters to who wants it only.
+                Err(failure) if names.is_empty() || arm::is_peer_of(&peer, names) => {
+                    return Err(failure);
+                }
+                Err(failure) => {
+                    refused.push(failure.message);
+                    continue;
+                }
+            };
             // Calibration subjects and System are linked everywhere: only the peer itself counts,
             // except that a global System is the base of the other global ones.
-            let peer = arm::arms(&peer)?.into_iter().filter(|arm| {
+            let peer = arms.into_iter().filter(|arm| {
                 let same = |a: &Arm| a.subject == arm.subject && a.mode == arm.mode;
                 !arm.description.calibration && !all.iter().any(same)
             });
@@ -139,7 +151,12 @@ pub(crate) fn arms(names: &[String], suite: Suite) -> Result<Vec<Arm>> {
         }
         let found: Vec<_> = all.iter().filter(|arm| arm.description.name == *name).collect();
         if found.is_empty() && name != IDEAL {
-            return Err(unknown(name, &all));
+            let mut failure = unknown(name, &all);
+            for why in &refused {
+                failure.message.push_str("; ");
+                failure.message.push_str(why);
+            }
+            return Err(failure);
         }
         for arm in found {
             if !chosen.contains(arm) {
