@@ -14,8 +14,8 @@ use std::process::ExitCode;
 /// The words of `gallery`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Stored results (.jsonl) to draw; without them memory is measured now.
-    results: Option<PathBuf>,
+    /// Stored results (.jsonl) to draw, of one run or several; without them memory is measured now.
+    results: Vec<PathBuf>,
     /// Subjects to measure, separated by commas: names from `subjects`, or lib:PATH.so; all that are linked
     /// without a name.
     #[arg(long, value_delimiter = ',', conflicts_with = "results")]
@@ -30,11 +30,22 @@ pub(super) struct Args {
 
 pub(super) fn main(args: &Args) -> Result<ExitCode> {
     let folder = Folder::make(&args.out)?;
-    let (header, rows) = match &args.results {
-        Some(path) => jsonl::read(path)?,
-        None => measured(args)?,
+    let (headers, rows) = match args.results.as_slice() {
+        [] => {
+            let (header, rows) = measured(args)?;
+            (vec![header], rows)
+        }
+        paths => {
+            let (mut headers, mut rows) = (Vec::new(), Vec::new());
+            for path in paths {
+                let (header, more) = jsonl::read(path)?;
+                headers.push(header);
+                rows.extend(more);
+            }
+            (headers, rows)
+        }
     };
-    let files = gallery::files(&header, &rows);
+    let files = gallery::files(&headers, &rows);
     if files.is_empty() {
         return Err(Failure::input("there is no row with memory of an allocator to show"));
     }

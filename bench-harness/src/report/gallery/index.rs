@@ -13,21 +13,12 @@ Each picture shows every allocator on one trace, the least resident first: its n
 live, pinned and resident bytes over the trace; what the resident bytes are for; and the heap, a dot a page. \
 [How to read this](https://github.com/strata-alloc/strata/blob/main/bench-harness/READING.md) tells more.";
 
-pub(super) fn markdown(header: &Header, scenes: &[Scene<'_>]) -> String {
-    let mut text = String::from("# Every allocator on every trace\n\n");
-    let fact =
-        |name: &str| header.provenance.iter().find(|fact| fact.0 == name).map(|fact| &fact.1);
-    let machine: Vec<&str> = ["processor", "cores", "kernel", "transparent huge pages"]
-        .iter()
-        .filter_map(|name| Some(fact(name)?.as_str()))
-        .collect();
-    let day = header.date.split('T').next().unwrap_or_default();
-    let _ = writeln!(
-        text,
-        "{day}; {}. Made by\n\n    {}\n\n{READ}\n",
-        machine.join(", "),
-        header.command
-    );
+pub(super) fn markdown(headers: &[Header], scenes: &[Scene<'_>]) -> String {
+    let mut text = format!("# Every allocator on every trace\n\n{READ}\n\n");
+    for header in headers {
+        let _ =
+            writeln!(text, "{}; measured by\n\n    {}\n", where_and_when(header), header.command);
+    }
     let serial = |scene: &&Scene<'_>| scene.workload.threads == Threads::Serial;
     text.push_str("## Resident bytes for a live one, at the peak\n\n");
     text.push_str("The least of a line in bold; a name leads to the picture.\n\n");
@@ -55,6 +46,15 @@ pub(super) fn markdown(header: &Header, scenes: &[Scene<'_>]) -> String {
     text.truncate(text.trim_end().len());
     text.push('\n');
     text
+}
+
+/// The day and the machine.
+fn where_and_when(header: &Header) -> String {
+    let day = header.date.split('T').next().unwrap_or_default();
+    let fact = |name: &&str| header.provenance.iter().find(|fact| fact.0 == **name);
+    let facts = ["processor", "cores", "kernel", "C library"];
+    let facts = facts.iter().filter_map(|name| Some(format!(", {name} {}", fact(name)?.1)));
+    format!("{day}{}", facts.collect::<String>())
 }
 
 /// Labels in the order in which they appear first.

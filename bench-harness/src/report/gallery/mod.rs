@@ -61,13 +61,14 @@ impl Scene<'_> {
 }
 
 /// The files of a gallery of the allocators that people would use: `README.md`, which shows all pictures,
-/// and the pictures. Without a row that has memory: nothing.
-pub fn files(header: &Header, rows: &[Row]) -> Vec<File> {
+/// and the pictures. `headers` are those of the runs that the rows are of. Without a row that has memory:
+/// nothing.
+pub fn files(headers: &[Header], rows: &[Row]) -> Vec<File> {
     let scenes = scenes(rows);
     if scenes.is_empty() {
         return Vec::new();
     }
-    let index = File { name: "README.md".into(), text: index::markdown(header, &scenes) };
+    let index = File { name: "README.md".into(), text: index::markdown(headers, &scenes) };
     let pictures =
         scenes.iter().map(|scene| File { name: scene.file(), text: picture::svg(scene) });
     std::iter::once(index).chain(pictures).collect()
