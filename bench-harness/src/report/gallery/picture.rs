@@ -12,7 +12,7 @@ use maud::{Markup, PreEscaped, html};
 
 /// Where the columns begin, and how wide they are.
 const NAME: f64 = 20.0;
-const COURSE: (f64, f64) = (190.0, 220.0);
+const COURSE: (f64, f64) = (220.0, 200.0);
 const BAR: (f64, f64) = (440.0, 250.0);
 const MAP: (f64, f64) = (720.0, 256.0);
 const WIDTH: f64 = MAP.0 + MAP.1 + 20.0;
