@@ -12,7 +12,7 @@ use strata_bench::check::{Kind, Violation};
 use strata_bench::results::{Outcome, Threads};
 use strata_bench::subject::Subject;
 use strata_bench::subject::mutant::{Fault, Mutant};
-use strata_bench::trace::{BlockId, Event, Op, shipped};
+use strata_bench::trace::{BlockId, Event, Op, every_shipped, shipped};
 
 /// Smaller traces first, so that a fault that many allow is tried on a quick one.
 fn traces() -> Vec<&'static str> {
@@ -187,7 +187,7 @@ fn the_unmutated_base_is_not_reported() {
 #[test]
 #[ignore = "every trace: run it with --release"]
 fn the_unmutated_base_is_not_reported_on_any_trace() {
-    for trace in shipped() {
+    for trace in every_shipped() {
         assert_eq!(judged(trace.name, "mutant-none", "serial").0, [], "{}", trace.name);
         if trace.open().unwrap().threads() > 1 {
             assert_eq!(judged(trace.name, "mutant-none", "recorded").0, [], "{}", trace.name);

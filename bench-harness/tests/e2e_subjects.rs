@@ -37,6 +37,36 @@ fn a_five_line_crate_is_the_whole_command() {
     assert!(found.fine().stdout.contains("no violation"));
 }
 
+/// Lays an executable beside the one under test that speaks a protocol of long ago.
+fn peer_of_old(folder: &Path, name: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let answer = "#!/bin/sh\necho '{\"protocol\":1,\"version\":\"0.0.1\",\"mode\":\"explicit\",\
+                  \"profile\":\"release\",\"subjects\":[],\"hidden\":[]}'\n";
+    let path = folder.join(format!("strata-bench-{name}"));
+    std::fs::write(&path, answer).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_peer_of_another_protocol_matters_to_who_asks_for_it_only() {
+    let (place, peers) = (Place::new(), tempfile::tempdir().unwrap());
+    peer_of_old(peers.path(), "former");
+    let run = |words: &str| {
+        let mut command = place.command(executable());
+        command.env("STRATA_BENCH_PEERS", peers.path()).args(words.split(' '));
+        Ended::of(command.output().unwrap())
+    };
+    run("replay pair-64 --alloc talc --repeat 1 --json").fine();
+    run("run --alloc talc --workload pair-64 --pairs 1 --no-memory --json").fine();
+    // A trace that is no trace would be told first if the scripts were made before.
+    std::fs::write(place.path().join("text"), "text").unwrap();
+    for words in ["replay text --alloc former", "map text --alloc former --out map.svg"] {
+        run(words).refused(2, &["strata-bench-former", "protocol 1"]);
+    }
+    run("run --alloc former --workload pair-64").refused(2, &["strata-bench-former", "protocol 1"]);
+    run("replay pair-64 --alloc nobody").refused(2, &["nobody", "protocol 1"]);
+}
+
 /// Measures a preloaded library on one thread and on several.
 fn preloaded(library: &Path, name: &str) {
     let place = Place::new();

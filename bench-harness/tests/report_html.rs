@@ -33,7 +33,16 @@ fn it_is_below_the_limit_and_needs_nothing_else() {
 #[test]
 fn every_section_is_there() {
     let page = sample();
-    for id in ["summary", "memory", "time", "workloads", "outcomes", "provenance", "definitions"] {
+    for id in [
+        "summary",
+        "memory",
+        "time",
+        "workloads",
+        "outcomes",
+        "provenance",
+        "definitions",
+        "reading",
+    ] {
         assert!(page.contains(&format!("id=\"{id}\"")), "{id}");
         assert!(page.contains(&format!("href=\"#{id}\"")), "{id}");
     }

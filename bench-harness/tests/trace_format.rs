@@ -5,7 +5,8 @@ mod trace_common;
 use proptest::prelude::*;
 use std::path::Path;
 use strata_bench::trace::{
-    BlockId, Event, Index, Meta, Op, Reader, ThreadId, Writer, info, shipped,
+    BlockId, Event, Index, Meta, Op, Reader, ThreadId, Writer, every_shipped, info, shipped,
+    shipped_more,
 };
 use trace_common::{Choice, chunk_offsets, events, meta, read, some_events, write, written};
 
@@ -233,8 +234,10 @@ fn shipped_traces_are_whole() {
         ("python-json-ast", 985_210, 20_827_570, 246_509, 501, 64_609, [52, 88]),
         ("sqlite3-oltp", 249_146, 5_124_527, 3_235, 15, 8_937, [24, 80]),
     ];
-    let shipped = shipped();
-    assert!(shipped.is_sorted_by_key(|trace| trace.name));
+    for group in [shipped(), shipped_more()] {
+        assert!(group.is_sorted_by_key(|trace| trace.name));
+    }
+    let shipped: Vec<_> = every_shipped().collect();
     assert!(shipped.iter().map(|trace| trace.bytes.len()).sum::<usize>() <= 8 << 20);
     for fact in facts {
         assert!(shipped.iter().any(|trace| trace.name == fact.0), "{} is shipped", fact.0);

@@ -1,9 +1,9 @@
 //! The shipped traces have between them what allocators find hard.
 
-use strata_bench::trace::{Info, info, shipped};
+use strata_bench::trace::{Info, every_shipped, info, shipped, shipped_more};
 
 fn info_of(name: &str) -> Info {
-    let trace = shipped().into_iter().find(|trace| trace.name == name);
+    let trace = every_shipped().find(|trace| trace.name == name);
     info(trace.expect("it is shipped").open().expect("a trace")).expect("a good trace")
 }
 
@@ -35,6 +35,20 @@ fn some_ask_for_whole_pages_and_for_zeros() {
 }
 
 #[test]
+fn there_are_two_groups_and_the_first_stays_as_it_is() {
+    // Means over "the 14 traces" are compared over time.
+    assert_eq!(shipped().len(), 14);
+    assert!(shipped_more().len() >= 7);
+    assert!(shipped_more().iter().all(|trace| trace.bytes.len() <= 250_000));
+    let mut names: Vec<_> = every_shipped().map(|trace| trace.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), every_shipped().count());
+    let threaded = |trace: &strata_bench::trace::Shipped| trace.open().unwrap().threads() > 1;
+    assert!(shipped_more().iter().filter(|trace| threaded(trace)).count() >= 2);
+}
+
+#[test]
 fn the_quick_suite_stays_quick() {
     let events = |trace: &strata_bench::trace::Shipped| {
         trace.open().expect("a trace").totals().expect("finished").events
@@ -45,7 +59,7 @@ fn the_quick_suite_stays_quick() {
 #[test]
 fn the_readme_names_every_trace() {
     let readme = include_str!("../traces/README.md");
-    for trace in shipped() {
+    for trace in every_shipped() {
         assert!(readme.contains(&format!("| {} |", trace.name)), "{}", trace.name);
     }
 }

@@ -4,7 +4,7 @@ use super::show;
 use crate::error::{Failure, Result};
 use crate::results::{SCHEMA, export, jsonl};
 use crate::run::{subjects, workload_names};
-use crate::trace::{Reader, convert, info, shipped};
+use crate::trace::{Reader, convert, every_shipped, info};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -20,7 +20,7 @@ pub(super) struct InfoArgs {
 
 pub(super) fn info_main(args: &InfoArgs) -> Result<ExitCode> {
     let name = args.trace.to_string_lossy();
-    let shipped = shipped().into_iter().find(|trace| trace.name == name);
+    let shipped = every_shipped().find(|trace| trace.name == name);
     let reader = match shipped {
         Some(trace) if !args.trace.exists() => trace.open()?,
         _ => Reader::open(&args.trace)?,

@@ -7,6 +7,7 @@ mod explain;
 mod files;
 mod footprint;
 mod frames;
+mod gallery;
 mod gate;
 mod import;
 mod mem;
@@ -81,6 +82,8 @@ enum Command {
     Info(files::InfoArgs),
     /// Make report.html again from stored results, or CSV or Markdown of them.
     Report(files::ReportArgs),
+    /// Draw every allocator on every trace: a picture a trace, and an index of them as Markdown.
+    Gallery(gallery::Args),
     /// List the subjects: those linked here and the peers beside this executable.
     Subjects,
     /// List the built-in workloads.
@@ -152,6 +155,7 @@ pub fn command_with(linked: &Linked) -> ExitCode {
         Command::Synth(args) => synth::main(&args),
         Command::Info(args) => files::info_main(&args),
         Command::Report(args) => files::report_main(&args),
+        Command::Gallery(args) => gallery::main(&args),
         Command::Subjects => files::subjects_main(),
         Command::Workloads => files::workloads_main(),
     };

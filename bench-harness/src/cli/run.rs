@@ -175,13 +175,13 @@ fn truth(rows: &[Row]) -> String {
 
 /// The folder for results, which is made before a run, so that one that cannot be written costs no
 /// minutes, and taken away again where the run leaves nothing in it.
-struct Folder {
+pub(super) struct Folder {
     /// Folders that were not there before, the innermost first.
     made: Vec<PathBuf>,
 }
 
 impl Folder {
-    fn make(path: &Path) -> Result<Self> {
+    pub(super) fn make(path: &Path) -> Result<Self> {
         let shown = path.display();
         let missing = path.ancestors().take_while(|folder| {
             !folder.as_os_str().is_empty() && folder.symlink_metadata().is_err()
@@ -192,7 +192,7 @@ impl Folder {
         Ok(folder)
     }
 
-    fn keep(mut self) {
+    pub(super) fn keep(mut self) {
         self.made.clear();
     }
 }

@@ -2,7 +2,7 @@
 
 use super::mappings::Mapping;
 use super::report::Report;
-use crate::report::page::head;
+use crate::report::page::{head, reading};
 use crate::results::words;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -44,6 +44,7 @@ pub fn html(report: &Report, command: &str) -> String {
                     h2 id="provenance" { "Provenance" }
                     p { "The command that made this page:" }
                     pre { (command) }
+                    (reading())
                 }
                 footer { "strata-bench " (env!("CARGO_PKG_VERSION")) " · " (report.schema) " · this file needs no network" }
             }

@@ -8,13 +8,13 @@ use crate::results::{Checkpoint, HeapMap, HeapTile};
 use maud::{Markup, PreEscaped, html};
 
 /// Cells of a tile: 512 pages, in reading order.
-const ACROSS: usize = 32;
-const DOWN: usize = 16;
+pub(super) const ACROSS: usize = 32;
+pub(super) const DOWN: usize = 16;
 
 /// By the digits of [`HeapTile::pages`]: not resident, never held a block, empty, then tenths of
 /// live bytes from amber (mostly hole) to blue (full). Readable on paper and on black, and by
 /// the colour-blind.
-const PALETTE: [[u8; 3]; 13] = [
+pub(super) const PALETTE: [[u8; 3]; 13] = [
     [0xff, 0xff, 0xff],
     [0x98, 0xa1, 0xac],
     [0xc4, 0x50, 0x7e],
@@ -32,12 +32,12 @@ const PALETTE: [[u8; 3]; 13] = [
 
 const TILE_BYTES: u64 = 2 << 20;
 
-fn colour(digit: usize) -> String {
+pub(super) fn colour(digit: usize) -> String {
     let [red, green, blue] = PALETTE[digit];
     format!("#{red:02x}{green:02x}{blue:02x}")
 }
 
-fn digit(tile: &HeapTile, page: usize) -> usize {
+pub(super) fn digit(tile: &HeapTile, page: usize) -> usize {
     usize::from(tile.pages.get(page).copied().unwrap_or(0)).min(PALETTE.len() - 1)
 }
 

@@ -1,11 +1,12 @@
 //! The report: one HTML file that needs nothing else, neither network nor scripts.
 //!
 //! [`html()`] makes the page from the rows of a results file; [`heapmap`] draws one heap as a
-//! picture of its own. Each section of the page is a module.
+//! picture of its own, and [`gallery`] all allocators on each workload. Each section of the page is a module.
 
 mod bars;
 mod definitions;
 mod fragments;
+pub mod gallery;
 pub mod heapmap;
 mod latency;
 mod maps;
@@ -72,6 +73,7 @@ fn draw(header: &Header, grid: &Grid<'_>, parts: Parts, maps: &Maps, kernels: &s
                     a href="#summary" { "Summary" } a href="#memory" { "Memory" } a href="#time" { "Time" }
                     a href="#workloads" { "Workloads" } a href="#outcomes" { "Outcomes" }
                     a href="#provenance" { "Provenance" } a href="#definitions" { "Definitions" }
+                    a href="#reading" { "How to read this" }
                 } }
                 main {
                     @if !kernels.is_empty() {
@@ -129,6 +131,7 @@ fn body(header: &Header, grid: &Grid<'_>, parts: Parts, maps: &Maps) -> Markup {
         pre { (header.command) }
         dl.facts { @for (name, value) in &header.provenance { dt { (name) } dd { (value) } } }
         (definitions::section())
+        (page::reading())
     }
 }
 

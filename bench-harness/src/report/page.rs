@@ -17,6 +17,16 @@ pub(crate) fn head(title: &str, style: &str) -> Markup {
     }
 }
 
+/// How to read a page, as it is known to people who have the sources: a page is passed on alone.
+pub(crate) fn reading() -> Markup {
+    html! {
+        details id="reading" {
+            summary { "How to read this" }
+            pre style="white-space:pre-wrap" { (include_str!("../../READING.md")) }
+        }
+    }
+}
+
 /// A page: what it is called, what it says first, its sections.
 pub(crate) struct Page<'a> {
     pub(crate) title: &'a str,
@@ -42,6 +52,7 @@ impl Page<'_> {
                     nav aria-label="Sections" { div {
                         @for name in self.sections { a href=(format!("#{name}")) { (name) } }
                         a href="#provenance" { "provenance" }
+                        a href="#reading" { "how to read this" }
                     } }
                     main {
                         (self.body)
@@ -49,6 +60,7 @@ impl Page<'_> {
                         p { "The command that repeats this run:" }
                         pre { (header.command) }
                         dl.facts { @for (name, value) in &header.provenance { dt { (name) } dd { (value) } } }
+                        (reading())
                     }
                     footer { "strata-bench " (header.version) " · " (header.schema) " · this file needs no network" }
                 }

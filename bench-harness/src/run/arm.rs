@@ -149,6 +149,16 @@ pub(crate) fn library(executable: &Path, library: &Path) -> Result<Arm> {
     Ok(Arm { mode: Mode::Preload, preload: Some(path), ..arm })
 }
 
+/// Whether one of `names` is what the executable of a peer is called after.
+pub(crate) fn is_peer_of(executable: &Path, names: &[String]) -> bool {
+    let file = executable.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let peer = file.trim_start_matches(PEER);
+    names.iter().any(|name| peer == name || peer.strip_suffix("-global") == Some(name))
+}
+
+/// What the names of peers' executables begin with; the peer's own follows.
+const PEER: &str = "strata-bench-";
+
 /// Executables of peers beside this one: `peers/strata-bench-*` in its folder, or in the folder
 /// that `STRATA_BENCH_PEERS` names.
 pub(crate) fn peers(own: &Path) -> Vec<PathBuf> {
@@ -161,7 +171,7 @@ pub(crate) fn peers(own: &Path) -> Vec<PathBuf> {
     let named = |path: &PathBuf| {
         path.file_name().is_some_and(|name| {
             let name = name.to_string_lossy();
-            name.starts_with("strata-bench-") && !name.ends_with(".d")
+            name.starts_with(PEER) && !name.ends_with(".d")
         })
     };
     let mut found: Vec<_> = entries.flatten().map(|e| e.path()).filter(named).collect();

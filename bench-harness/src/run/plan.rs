@@ -11,11 +11,12 @@ use std::time::Duration;
 /// Which workloads, and how often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Suite {
-    /// Every shipped trace and four synthetic loads, six pairs: under a minute.
+    /// The first fourteen shipped traces and four synthetic loads, six pairs: under a minute.
     Quick,
     /// The same with 20 pairs, instruction counts, two memory runs, and the peers beside.
     Std,
-    /// The same with 40 pairs, three memory runs and fourteen more synthetic loads.
+    /// The same with 40 pairs, three memory runs, the other shipped traces and fourteen more synthetic
+    /// loads.
     Full,
     /// Every time kernel, 12 pairs, more where the A/A arm strays, and the peers beside; time only.
     Kernels,
@@ -115,11 +116,23 @@ pub(crate) const IDEAL: &str = "ideal";
 pub(crate) fn arms(names: &[String], suite: Suite) -> Result<Vec<Arm>> {
     let own = std::env::current_exe().context(|| "cannot find the running executable".into())?;
     let mut all = arm::arms(&own)?;
+    let mut refused = Vec::new();
     if !names.is_empty() || suite != Suite::Quick {
         for peer in arm::peers(&own) {
+            let arms = match arm::arms(&peer) {
+                Ok(arms) => arms,
+                // One that cannot take part matters to who wants it only.
+                Err(failure) if names.is_empty() || arm::is_peer_of(&peer, names) => {
+                    return Err(failure);
+                }
+                Err(failure) => {
+                    refused.push(failure.message);
+                    continue;
+                }
+            };
             // Calibration subjects and System are linked everywhere: only the peer itself counts,
             // except that a global System is the base of the other global ones.
-            let peer = arm::arms(&peer)?.into_iter().filter(|arm| {
+            let peer = arms.into_iter().filter(|arm| {
                 let same = |a: &Arm| a.subject == arm.subject && a.mode == arm.mode;
                 !arm.description.calibration && !all.iter().any(same)
             });
@@ -139,7 +152,12 @@ pub(crate) fn arms(names: &[String], suite: Suite) -> Result<Vec<Arm>> {
         }
         let found: Vec<_> = all.iter().filter(|arm| arm.description.name == *name).collect();
         if found.is_empty() && name != IDEAL {
-            return Err(unknown(name, &all));
+            let mut failure = unknown(name, &all);
+            for why in &refused {
+                failure.message.push_str("; ");
+                failure.message.push_str(why);
+            }
+            return Err(failure);
         }
         for arm in found {
             if !chosen.contains(arm) {
@@ -183,9 +201,9 @@ pub(crate) fn suite_workloads(options: &RunOptions) -> Result<Vec<Workload>> {
     }
     if options.workloads.is_empty() {
         let mut all = workloads(&[])?;
-        all.extend(
-            Some(Workload::more()).filter(|_| options.suite == Suite::Full).into_iter().flatten(),
-        );
+        if options.suite == Suite::Full {
+            all.extend(Workload::more()?);
+        }
         return Ok(all);
     }
     // The suite's own names first: a few loads that are replayed have names of kernels too.
@@ -207,8 +225,8 @@ pub(crate) fn workloads(names: &[String]) -> Result<Vec<Workload>> {
     }
     let mut chosen = Vec::new();
     for name in names {
-        let built_in = Workload::built_in()?;
-        let found: Vec<_> = built_in.into_iter().filter(|w| w.name == *name).collect();
+        let built_in = Workload::built_in()?.into_iter().chain(Workload::more()?);
+        let found: Vec<_> = built_in.filter(|w| w.name == *name).collect();
         if found.is_empty() {
             chosen.push(Workload::find(name, None)?);
         }
@@ -241,7 +259,7 @@ pub(crate) fn workload_names() -> Result<String> {
         let threads = format!("{:?}", workload.threads).to_lowercase();
         format!("{:<24} {threads:<9} {}\n", workload.name, workload.explain())
     };
-    let replayed = Workload::built_in()?.into_iter().chain(Workload::more());
+    let replayed = Workload::built_in()?.into_iter().chain(Workload::more()?);
     let all = replayed.chain(Workload::kernels(1.0));
     Ok(all.map(|workload| line(&workload)).collect())
 }

@@ -46,15 +46,15 @@ pub struct ReplayOptions {
 /// When the words are unusable; a crash or a violation is the row's outcome.
 pub fn replay(options: &ReplayOptions) -> Result<Row> {
     let workload = Workload::find(&options.workload, options.threads)?;
+    // Before the scripts, so that a subject that cannot be had is told at once.
+    let arm = Some(&options.subject).filter(|name| *name != IDEAL).map(|name| one(name));
+    let arm = arm.transpose()?;
     steady_addresses();
     let work = workload.prepare(options.checkpoints)?;
     if work.is_kernel() && (options.check || options.subject == IDEAL) {
         return Err(workload.not_replayed());
     }
-    if options.subject == IDEAL {
-        return Ok(ideal(&work));
-    }
-    let arm = one(&options.subject)?;
+    let Some(arm) = arm else { return Ok(ideal(&work)) };
     let mut row = empty(&arm, &work);
     row.outcome = match fill(&mut row, options, &arm, &work) {
         Ok(outcome) => outcome,
@@ -164,9 +164,9 @@ pub(crate) fn map_row(options: &MapOptions) -> Result<Row> {
         return Err(Failure::input("ideal is computed and has no heap: name another subject"));
     }
     let workload = Workload::find(&options.workload, options.threads)?;
+    let arm = one(&options.subject)?;
     steady_addresses();
     let work = workload.prepare_at(options.at)?;
-    let arm = one(&options.subject)?;
     let mut row = empty(&arm, &work);
     let look = Look { absorption: options.absorption, ..options.touch.into() };
     row.memory = Some(match measure(&arm, &work, look) {

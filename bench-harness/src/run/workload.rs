@@ -5,7 +5,7 @@ use crate::kernel::{self, Kernel};
 use crate::results::{self, Threads};
 use crate::script::synthetic::Load;
 use crate::script::{Builder, CheckpointPlan, Script};
-use crate::trace::{Event, Reader, Shipped, shipped};
+use crate::trace::{Event, Reader, Shipped, shipped, shipped_more};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -73,10 +73,24 @@ impl Prepared {
 }
 
 impl Workload {
-    /// All that are built in: every trace, threaded too where it has threads, and every load.
+    /// Those of every suite: the first traces, threaded too where they have threads, and some loads.
     pub(crate) fn built_in() -> Result<Vec<Self>> {
+        let mut all = Self::of_traces(shipped())?;
+        all.extend(Load::ALL.map(Self::of_load));
+        Ok(all)
+    }
+
+    /// Those that only the full suite has: further traces and loads.
+    pub(crate) fn more() -> Result<Vec<Self>> {
+        let mut all = Self::of_traces(shipped_more())?;
+        all.extend(Load::MORE.map(Self::of_load));
+        Ok(all)
+    }
+
+    /// Every trace serially, and on its threads where it has threads.
+    fn of_traces(traces: Vec<Shipped>) -> Result<Vec<Self>> {
         let mut all = Vec::new();
-        for trace in shipped() {
+        for trace in traces {
             let threads = trace.open()?.threads();
             let source = Source::Shipped(trace);
             let mut add = |threads| {
@@ -87,13 +101,7 @@ impl Workload {
                 add(Threads::Recorded);
             }
         }
-        all.extend(Load::ALL.map(Self::of_load));
         Ok(all)
-    }
-
-    /// The loads that only the full suite has.
-    pub(crate) fn more() -> Vec<Self> {
-        Load::MORE.map(Self::of_load).into()
     }
 
     fn of_load(load: Load) -> Self {
@@ -128,7 +136,7 @@ impl Workload {
             return Ok(Self { name: short, source: Source::File(path), threads });
         }
         let mut all = Self::built_in()?;
-        all.extend(Self::more());
+        all.extend(Self::more()?);
         let found = all.iter().find(|workload| workload.name == name).cloned();
         match found {
             Some(found) => Ok(Self { threads: threads.unwrap_or(found.threads), ..found }),

@@ -1,7 +1,7 @@
 //! Allocation traces: what a program asked of its allocator, by which thread, in which order.
 //!
 //! A trace is a stream of [`Event`]s. [`Writer`] puts one into a file, [`Reader`] takes it out
-//! again a chunk at a time, [`info()`] tells everything about one, and [`shipped()`] lists those
+//! again a chunk at a time, [`info()`] tells everything about one, and [`every_shipped()`] lists those
 //! that are compiled in. The bytes are specified in [`mod@format`].
 
 mod bytes;
@@ -27,5 +27,5 @@ pub(crate) use live::IdMap;
 pub use live::{LiveBlock, LiveSet};
 pub use meta::{Meta, Totals};
 pub use reader::Reader;
-pub use shipped::{Shipped, shipped};
+pub use shipped::{Shipped, every_shipped, shipped, shipped_more};
 pub use writer::{Summary, Writer};

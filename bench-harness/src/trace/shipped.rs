@@ -1,4 +1,6 @@
-//! The traces that are compiled in.
+//! The traces that are compiled in: those of every suite, and more that the full one has.
+//!
+//! They are two groups so that means over "all traces of a suite" stay comparable when traces are added.
 
 use super::Reader;
 use crate::error::Result;
@@ -22,16 +24,17 @@ impl Shipped {
     }
 }
 
-/// All of them, by name.
+macro_rules! traces {
+    ($($name:literal),* $(,)?) => {
+        vec![$(Shipped {
+            name: $name,
+            bytes: include_bytes!(concat!("../../traces/", $name, ".trace.xz")),
+        }),*]
+    };
+}
+
+/// Those of every suite, by name.
 pub fn shipped() -> Vec<Shipped> {
-    macro_rules! traces {
-        ($($name:literal),* $(,)?) => {
-            vec![$(Shipped {
-                name: $name,
-                bytes: include_bytes!(concat!("../../traces/", $name, ".trace.xz")),
-            }),*]
-        };
-    }
     traces![
         "gcc-compile",
         "git-index-pack-2t",
@@ -48,4 +51,24 @@ pub fn shipped() -> Vec<Shipped> {
         "tiles",
         "wiki-threads",
     ]
+}
+
+/// Those of the full suite only, and by name.
+pub fn shipped_more() -> Vec<Shipped> {
+    traces![
+        "gawk-fields",
+        "git-pack-threads",
+        "lua-objects",
+        "make-rules",
+        "node-workers",
+        "redis-io-threads",
+        "troff-pages",
+        "vim-edit",
+        "xml-xpath",
+    ]
+}
+
+/// [`shipped`] and [`shipped_more`].
+pub fn every_shipped() -> impl Iterator<Item = Shipped> {
+    shipped().into_iter().chain(shipped_more())
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use strata_bench::results::{Header, Row, Threads};
 use strata_bench::script::synthetic::Load;
-use strata_bench::trace::{Event, shipped};
+use strata_bench::trace::{Event, every_shipped};
 
 /// The command under test.
 pub(crate) fn executable() -> &'static Path {
@@ -134,7 +134,7 @@ pub(crate) fn events(workload: &str) -> Vec<Event> {
     if let Some(load) = Load::every().find(|load| load.name() == workload) {
         return load.events();
     }
-    let trace = shipped().into_iter().find(|trace| trace.name == workload).expect("shipped");
+    let trace = every_shipped().find(|trace| trace.name == workload).expect("shipped");
     trace.open().unwrap().map(Result::unwrap).collect()
 }
 
