@@ -2,26 +2,26 @@
 //! probe runs in a child process, by both faces, and is **stopped** (the process ends) or **neutralised** (what
 //! is read is poison or zero, what is written serves nobody).
 //!
-//! The probes are those that mimalloc-bench's security set describes. `--nocapture` prints the table.
+//! The probes are those that mimalloc-bench's security set describes. `--nocapture` prints the table. With
+//! `STRATA_PROBED` naming libraries, separated by colons, they run on those, too: see `ci/probes`.
 #![cfg(all(feature = "measures", target_os = "linux", not(strata_loom)))]
 
-use core::alloc::{GlobalAlloc, Layout};
-use core::hint::black_box;
+mod faces;
+mod old_kernel;
+mod table;
+
 use std::env;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
-use strata_segregated::SegregatedAlloc;
-use strata_segregated::by_address::{ByAddress, Words};
-
-thread_local! {
-    static WORDS: Words = const { Words::new() };
-}
+use faces::Face;
+use table::{LARGE, PROBES};
 
 const CHILD: &str = "STRATA_CHILD";
 /// What a child prints at its end.
 const NEUTRALISED: &str = "probe: neutralised";
 const WENT_WRONG: &str = "probe: went wrong";
+const NO_SUCH_FREE: &str = "probe: no such free";
 
 /// What becomes of a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,285 +29,124 @@ enum End {
     Stopped,
     Neutralised,
     WentWrong,
+    /// The face does not free by size.
+    NoSuchFree,
 }
 
 use End::*;
 
-/// The two faces of the process heap.
-#[derive(Clone, Copy, Debug)]
-enum Face {
-    ByLayout,
-    ByAddress,
+/// Where a child runs.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Here,
+    /// Where the kernel has no guards in page tables.
+    OldKernel,
+    /// With a library loaded that has C's family.
+    Library(&'a str),
 }
-
-fn layout(size: usize) -> Layout {
-    Layout::from_size_align(size, 8).expect("a layout")
-}
-
-impl Face {
-    fn with<R>(work: impl FnOnce(ByAddress<'_>) -> R) -> R {
-        // SAFETY: 1. a thread-local without a destructor. 2. this is the program itself.
-        WORDS.with(|words| work(unsafe { ByAddress::of(words) }))
-    }
-
-    fn allocate(self, size: usize) -> *mut u8 {
-        let block = match self {
-            // SAFETY: not of no bytes.
-            Self::ByLayout => unsafe { SegregatedAlloc.alloc(layout(size)) },
-            Self::ByAddress => Self::with(|heap| heap.allocate(size)),
-        };
-        black_box(block)
-    }
-
-    fn free(self, block: *mut u8, size: usize) {
-        let block = black_box(block);
-        // SAFETY: none, on purpose, in a child that ends.
-        unsafe {
-            match self {
-                Self::ByLayout => SegregatedAlloc.dealloc(block, layout(size)),
-                Self::ByAddress => Self::with(|heap| heap.free(block)),
-            }
-        }
-    }
-
-    fn free_sized(self, block: *mut u8, size: usize) {
-        match self {
-            Self::ByLayout => self.free(block, size),
-            // SAFETY: as in `free`.
-            Self::ByAddress => Self::with(|heap| unsafe { heap.free_sized(block, size) }),
-        }
-    }
-
-    /// What is seen late is seen now.
-    fn flush(self) {
-        match self {
-            Self::ByLayout => SegregatedAlloc.flush_thread_cache(),
-            Self::ByAddress => {
-                Self::with(|heap| heap.purge());
-            }
-        }
-    }
-}
-
-/// Writes a byte that is another one than before.
-fn damage(at: *mut u8) {
-    // SAFETY: none, on purpose, in a child that ends.
-    unsafe { at.write_volatile(at.read_volatile() ^ 0x5A) };
-}
-
-const SECRET: u8 = 0x77;
-
-fn fill(block: *mut u8, size: usize) {
-    // SAFETY: a live block of so many bytes.
-    unsafe { block.write_bytes(SECRET, size) };
-}
-
-/// Whether a byte of the secret can be read.
-fn shows(block: *mut u8, size: usize) -> bool {
-    // SAFETY: none, on purpose, in a child that ends.
-    (0..size).any(|at| unsafe { block.add(at).read_volatile() } == SECRET)
-}
-
-fn neutral(is_neutral: bool) -> End {
-    if is_neutral { Neutralised } else { WentWrong }
-}
-
-fn overflow(face: Face, size: usize, bytes: usize) -> End {
-    let block = face.allocate(size);
-    fill(block, size);
-    (0..bytes).for_each(|at| damage(block.wrapping_add(size + at)));
-    face.free(block, size);
-    WentWrong
-}
-
-fn double(face: Face, size: usize, between: bool) -> End {
-    let (block, other) = (face.allocate(size), face.allocate(size));
-    face.free(block, size);
-    if between {
-        face.free(other, size);
-    }
-    face.free(block, size);
-    face.flush();
-    WentWrong
-}
-
-fn read_after_free(face: Face, size: usize) -> End {
-    let block = face.allocate(size);
-    fill(block, size);
-    face.free(block, size);
-    neutral(!shows(block, size))
-}
-
-fn write_after_free(face: Face, size: usize) -> End {
-    let block = face.allocate(size);
-    face.free(block, size);
-    damage(block.wrapping_add(size / 2));
-    face.flush();
-    WentWrong
-}
-
-fn reuse(face: Face, size: usize) -> End {
-    for _ in 0..2000 {
-        let block = face.allocate(size);
-        fill(block, size);
-        face.free(block, size);
-    }
-    let blocks: Vec<_> = (0..64).map(|_| face.allocate(size)).collect();
-    neutral(!blocks.iter().any(|block| shows(*block, size)))
-}
-
-fn sampled(face: Face) -> End {
-    for _ in 0..200_000 {
-        let block = face.allocate(64);
-        damage(block.wrapping_add(64));
-    }
-    WentWrong
-}
-
-type Probe = fn(Face) -> End;
-/// What is promised: by which measures, and what.
-type Promise = (bool, End);
-
-const CANARIES: bool = cfg!(feature = "canaries");
-const QUARANTINE: bool = cfg!(feature = "quarantine");
-const ZERO: bool = cfg!(feature = "zero-on-free");
-const GUARDS: bool = cfg!(feature = "guard-pages");
-const LARGE: usize = 100 << 10;
-/// A block that ends where its pages do, whether there is a word behind it or not.
-const FULL: usize = (64 << 10) - if CANARIES { 8 } else { 0 };
-
-const PROBES: [(&str, Probe, Promise); 25] = [
-    // What is wrong of these is seen without any measure, but late.
-    ("double free", |face| double(face, 48, false), (true, Stopped)),
-    ("double free, another between", |face| double(face, 48, true), (true, Stopped)),
-    ("double free, large", |face| double(face, LARGE, false), (true, Stopped)),
-    ("double free, huge", |face| double(face, 3 << 20, true), (true, Stopped)),
-    ("overflow by one", |face| overflow(face, 41, 1), (CANARIES, Stopped)),
-    ("overflow by one, no slack", |face| overflow(face, 40, 1), (CANARIES, Stopped)),
-    ("overflow by eight", |face| overflow(face, 40, 8), (CANARIES, Stopped)),
-    ("overflow by one, large", |face| overflow(face, LARGE, 1), (CANARIES, Stopped)),
-    ("overflow by eight, large", |face| overflow(face, LARGE, 8), (CANARIES, Stopped)),
-    ("overflow by a page", |face| overflow(face, FULL, 4096), (CANARIES || GUARDS, Stopped)),
-    ("read after free", |face| read_after_free(face, 100), (QUARANTINE || ZERO, Neutralised)),
-    (
-        "read after free, large",
-        |face| read_after_free(face, LARGE),
-        (QUARANTINE || ZERO, Neutralised),
-    ),
-    ("read after free, zeroed", |face| read_after_free(face, 3 << 20), (QUARANTINE, Stopped)),
-    ("write after free", |face| write_after_free(face, 100), (QUARANTINE, Stopped)),
-    ("write after free, large", |face| write_after_free(face, LARGE), (QUARANTINE, Stopped)),
-    ("uninitialised reuse", |face| reuse(face, 100), (QUARANTINE || ZERO, Neutralised)),
-    ("uninitialised reuse, large", |face| reuse(face, 40 << 10), (ZERO, Neutralised)),
-    (
-        "foreign free",
-        |face| {
-            let mut foreign = [SECRET; 256];
-            let middle = foreign.as_mut_ptr().wrapping_add(64);
-            face.free(middle.wrapping_sub(middle.addr() % 16), 48);
-            face.flush();
-            WentWrong
-        },
-        (true, Stopped),
-    ),
-    (
-        "interior free",
-        |face| {
-            face.free(face.allocate(96).wrapping_add(16), 96);
-            face.flush();
-            WentWrong
-        },
-        (true, Stopped),
-    ),
-    (
-        "interior free, large",
-        |face| {
-            face.free(face.allocate(LARGE).wrapping_add(4096), LARGE);
-            WentWrong
-        },
-        (true, Stopped),
-    ),
-    (
-        "wrong size",
-        |face| {
-            face.free_sized(face.allocate(48), 200);
-            face.flush();
-            WentWrong
-        },
-        (true, Stopped),
-    ),
-    (
-        "wrong size of the same class",
-        |face| {
-            face.free_sized(face.allocate(48), 47);
-            WentWrong
-        },
-        (CANARIES, Stopped),
-    ),
-    (
-        "wrong size, large",
-        |face| {
-            face.free_sized(face.allocate(LARGE), 2 * LARGE);
-            WentWrong
-        },
-        (true, Stopped),
-    ),
-    (
-        "size overflow",
-        |face| {
-            let sizes = [isize::MAX as usize - 7, isize::MAX as usize - 4096, usize::MAX / 2 - 64];
-            neutral(sizes.iter().all(|size| face.allocate(*size).is_null()))
-        },
-        (true, Neutralised),
-    ),
-    (
-        "overflow by one, one block in thousands",
-        sampled,
-        (cfg!(feature = "sampled-guards"), Stopped),
-    ),
-];
 
 /// Runs a probe in a child; what became of it, and what it said.
-fn in_child(face: Face, number: usize) -> (End, String) {
-    let out = Command::new(env::current_exe().expect("a path"))
+fn in_child(face: Face, number: usize, place: Place<'_>) -> (End, String) {
+    // Not every library ends.
+    let mut command = Command::new("timeout");
+    command.arg("60").arg(env::current_exe().expect("a path"));
+    command
         .args(["probes_are_stopped_or_neutralised", "--exact", "--test-threads=1", "--nocapture"])
-        .env(CHILD, format!("{} {number}", face as u8))
-        .output()
-        .expect("a child");
+        .env(CHILD, format!("{} {number}", face as u8));
+    match place {
+        Place::Here => {}
+        Place::OldKernel => _ = command.env(old_kernel::WISH, "1"),
+        Place::Library(path) => _ = command.env("LD_PRELOAD", path),
+    }
+    let out = command.output().expect("a child");
     let said = String::from_utf8_lossy(&out.stderr);
-    let message = said.lines().find(|line| line.starts_with("strata: ")).unwrap_or("");
+    let is_ours = |line: &&str| line.starts_with("strata: ") || face == Face::C;
+    let message = said.lines().find(is_ours).unwrap_or("");
     let printed = String::from_utf8_lossy(&out.stdout);
-    let end = match out.status.signal() {
+    // `timeout` ends as its child did, by the same signal where there was one.
+    let signal = out.status.signal().or(out.status.code().map(|code| code - 128));
+    let end = match signal {
         // An abort says why.
-        Some(6) if !message.is_empty() => Stopped,
+        Some(6) if !message.is_empty() || face == Face::C => Stopped,
         Some(11) => Stopped,
+        Some(4 | 5 | 7) if face == Face::C => Stopped,
         _ if printed.contains(NEUTRALISED) => Neutralised,
-        _ if printed.contains(WENT_WRONG) => WentWrong,
+        _ if printed.contains(NO_SUCH_FREE) => NoSuchFree,
+        _ if printed.contains(WENT_WRONG) || face == Face::C => WentWrong,
         _ => panic!("{:?}: {said}{printed}", PROBES[number].0),
     };
     let message = if end == Stopped && message.is_empty() { "a fault" } else { message };
     (end, message.into())
 }
 
-#[test]
-fn probes_are_stopped_or_neutralised() {
-    if let Ok(asked) = env::var(CHILD) {
-        let (face, number) = asked.split_once(' ').expect("two numbers");
-        let face = if face == "0" { Face::ByLayout } else { Face::ByAddress };
-        let number: usize = number.parse().expect("a number");
-        // Neighbours keep spans and regions as they are.
-        let _others = (face.allocate(48), face.allocate(LARGE), face.allocate(200));
-        let end = (PROBES[number].1)(face);
-        println!("\n{}", if end == Neutralised { NEUTRALISED } else { WENT_WRONG });
-        return;
-    }
+/// The child's part.
+fn probe(asked: &str) {
+    let (face, number) = asked.split_once(' ').expect("two numbers");
+    let face = match face {
+        "0" => Face::ByLayout,
+        "1" => Face::ByAddress,
+        _ => Face::C,
+    };
+    let number: usize = number.parse().expect("a number");
+    old_kernel::be_if_wished();
+    // Neighbours keep spans and regions as they are.
+    let _others = (face.allocate(48), face.allocate(LARGE), face.allocate(200));
+    let said = match (PROBES[number].1)(face) {
+        Neutralised => NEUTRALISED,
+        NoSuchFree => NO_SUCH_FREE,
+        _ => WENT_WRONG,
+    };
+    println!("\n{said}");
+}
+
+/// Asserts what is promised of each probe.
+fn all_in(place: Place<'_>) {
     for (number, (name, _, (promised, wanted))) in PROBES.iter().enumerate() {
         for face in [Face::ByLayout, Face::ByAddress] {
-            let (end, message) = in_child(face, number);
+            let (end, message) = in_child(face, number, place);
             println!("{name:40} {face:?}: {end:?} {message}");
             let kept = end == *wanted || end == Stopped;
             assert!(kept || !promised, "{name}, {face:?}: {end:?} {message}");
         }
+    }
+}
+
+#[test]
+fn probes_are_stopped_or_neutralised() {
+    match env::var(CHILD) {
+        Ok(asked) => probe(&asked),
+        Err(_) => all_in(Place::Here),
+    }
+}
+
+#[test]
+fn probes_are_stopped_or_neutralised_where_guards_are_mappings() {
+    if old_kernel::can_be() {
+        all_in(Place::OldKernel);
+    } else {
+        println!("no filters of system calls here");
+    }
+}
+
+/// Asserts nothing: a table to be read.
+#[test]
+fn probes_of_other_libraries_are_told() {
+    let Ok(paths) = env::var("STRATA_PROBED") else { return };
+    let paths: Vec<_> = paths.split(':').collect();
+    println!("| probe | {} |", paths.join(" | "));
+    println!("|---|{}", "---|".repeat(paths.len()));
+    for (number, (name, ..)) in PROBES.iter().enumerate() {
+        let cells = paths.iter().map(|path| {
+            let (end, message) = in_child(Face::C, number, Place::Library(path));
+            let word = match end {
+                Stopped => "stopped",
+                Neutralised => "neutralised",
+                WentWrong => "not seen",
+                NoSuchFree => "no such free",
+            };
+            if message.is_empty() { word.into() } else { format!("{word}: {message}") }
+        });
+        println!("| {name} | {} |", cells.collect::<Vec<String>>().join(" | "));
     }
 }
 
