@@ -54,11 +54,17 @@ unsafe fn lower(base: NonNull<u8>, shape: Shape) -> bool {
         return true;
     }
     note_lowered();
-    // SAFETY: 1. the caller's.
+    let whole = shape.whole().size();
+    // SAFETY: 1. the caller's, all three: what lies between the guards stays as it is.
     unsafe {
-        let behind = base.add(shape.lead + shape.body);
-        memory::unguard(behind, shape.trail).is_ok()
-            && (shape.lead == 0 || memory::unguard(base, shape.lead).is_ok())
+        // Of a long block the system would look at all page tables.
+        if whole <= GIVEN_BACK || shape.lead == 0 {
+            let from = if shape.lead == 0 { base.add(shape.body) } else { base };
+            let len = if shape.lead == 0 { shape.trail } else { whole };
+            return memory::unguard(from, len).is_ok();
+        }
+        memory::unguard(base.add(shape.lead + shape.body), shape.trail).is_ok()
+            && memory::unguard(base, shape.lead).is_ok()
     }
 }
 

@@ -147,10 +147,32 @@ pub(super) unsafe fn check_untouched(block: *mut u8, len: usize) {
 ///
 /// 1. At `at`, a multiple of 8, there are `len` bytes, a multiple of 8.
 pub(super) unsafe fn is_filled(at: *mut u8, len: usize) -> bool {
-    /// Words that are looked at together: as wide as vectors are.
-    const TOGETHER: usize = 8;
     // SAFETY: 1. the caller's.
     let words = unsafe { core::slice::from_raw_parts(at.cast::<u64>(), len / size_of::<u64>()) };
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    if len >= WIDE && std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has what it is compiled for.
+        return unsafe { are_poison_wide(words) };
+    }
+    are_poison(words)
+}
+
+/// Bytes from which on it is asked what the processor has.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+const WIDE: usize = 512;
+
+/// [`are_poison`], by the vectors of most processors: a long block is looked at in half the time.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[target_feature(enable = "avx2")]
+fn are_poison_wide(words: &[u64]) -> bool {
+    are_poison(words)
+}
+
+/// Whether all words are poison.
+#[inline(always)]
+fn are_poison(words: &[u64]) -> bool {
+    /// Words that are looked at together: four of the widest vectors.
+    const TOGETHER: usize = 16;
     let (groups, rest) = words.as_chunks::<TOGETHER>();
     let mut differs = [0; TOGETHER];
     for group in groups {
