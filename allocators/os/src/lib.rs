@@ -15,6 +15,8 @@ pub mod library;
 pub mod limits;
 mod lock;
 pub mod memory;
+#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+mod pressure;
 #[cfg_attr(target_os = "linux", path = "process/linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "process/unknown.rs")]
 mod process;
@@ -33,6 +35,8 @@ pub use error::OsError;
 #[cfg(feature = "memmap2")]
 pub use file::FileMap;
 pub use lock::FutexLock;
+#[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
+pub use pressure::Pressure;
 #[cfg(all(feature = "memmap2", target_os = "linux"))]
 pub use shared::SharedMemory;
 pub use source::{OsReserve, OsSource};

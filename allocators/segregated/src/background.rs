@@ -14,16 +14,14 @@
 
 use core::fmt;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use strata_core::ByteCount;
 use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicU32;
-use strata_os::Bell;
+use strata_os::{Bell, Pressure};
 
 use crate::process::{self, HEAP};
-use crate::usage::{self, MemoryUsage};
-use crate::{SegregatedAlloc, stocks};
+use crate::{SegregatedAlloc, stocks, usage};
 
 /// What the thread does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +29,9 @@ pub struct Background {
     /// How long no memory may have been left idle before all of it goes. Half a second by default.
     pub calm: Duration,
     /// Whether to watch the process's control group while the program is busy: near its `memory.high` or
-    /// `memory.max`, or where tasks wait for memory (its `memory.pressure`), what is idle goes at every look.
-    /// By files of the system's; a figure that is not there counts as no limit.
+    /// `memory.max`, or where tasks wait for memory (its `memory.pressure`, or the machine's), what is idle goes at
+    /// every look, and at once where the system tells of tasks that wait (a trigger, where the process may set
+    /// one). By files of the system's; a figure that is not there counts as no limit.
     pub watches_group: bool,
 }
 
@@ -128,16 +127,17 @@ impl SegregatedAlloc {
 fn run(background: Background) {
     // What is idle now is no call's any more.
     IDLE_GREW.ring();
+    let mut pressure = background.watches_group.then(usage::watch_pressure).flatten();
     loop {
         IDLE_GREW.wait();
         loop {
-            thread::sleep(background.calm);
+            rest(background.calm, &mut pressure);
             if !IDLE_GREW.rang() {
                 break;
             }
             HEAP.tick();
             if background.watches_group {
-                if is_tight() {
+                if usage::is_tight() {
                     process::purge();
                 }
                 // What asking left idle is no reason to look again; what others did goes with the rest.
@@ -149,12 +149,20 @@ fn run(background: Background) {
     }
 }
 
-/// Whether the process's control group is near its limit, or tasks of it wait for memory.
-fn is_tight() -> bool {
-    let usage = MemoryUsage::read(ByteCount(0), ByteCount(0));
-    let limit = [usage.limit, usage.high].into_iter().flatten().min();
-    let is_near = |limit: ByteCount| {
-        usage.group_used.is_some_and(|used| used.get() >= limit.get() - limit.get() / 8)
-    };
-    limit.is_some_and(is_near) || usage::waits_for_memory()
+/// Sleeps for so long. Where tasks wait for memory meanwhile, what is idle goes at once.
+fn rest(calm: Duration, pressure: &mut Option<Pressure>) {
+    let until = Instant::now() + calm;
+    while let Some(trigger) = pressure {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        match trigger.wait(left) {
+            Ok(true) => _ = process::purge(),
+            Ok(false) => {}
+            // The group is gone, say: without it.
+            Err(_) => *pressure = None,
+        }
+    }
+    thread::sleep(until.saturating_duration_since(Instant::now()));
 }

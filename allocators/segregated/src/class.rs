@@ -18,10 +18,13 @@ use core::alloc::Layout;
 use strata_core::SizeClass;
 use strata_core::span::{Cut, MAX_BLOCKS};
 
+/// Whether there is a class more: with a word behind each block (`hardened/seal.rs`), blocks of 32 KiB are as
+/// frequent as without.
+const WITH_WORDS: bool = cfg!(feature = "canaries");
 /// How many classes there are.
-pub const CLASSES: usize = 80;
+pub const CLASSES: usize = if WITH_WORDS { 81 } else { 80 };
 /// The largest block of a class.
-pub const MAX_CLASSED: usize = 32 << 10;
+pub const MAX_CLASSED: usize = if WITH_WORDS { 36 << 10 } else { 32 << 10 };
 /// The largest alignment that classes serve: spans begin at multiples of it.
 pub const MAX_ALIGN: usize = FRAME;
 /// The unit that spans and runs are made of, on every system: 4 KiB.
@@ -170,8 +173,10 @@ const fn many(len: usize) -> usize {
         64 << 10
     } else if len <= 8192 {
         128 << 10
-    } else {
+    } else if 8 * len <= MAX_FRAMES * FRAME {
         8 * len
+    } else {
+        7 * len
     };
     let frames = wanted.div_ceil(FRAME);
     if frames > MAX_FRAMES { MAX_FRAMES } else { frames }

@@ -2,8 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::string::String;
+#[cfg(feature = "background")]
+use std::vec::Vec;
 
 use strata_core::ByteCount;
+#[cfg(feature = "background")]
+use strata_os::Pressure;
 
 /// What the process takes and may take. A figure that the system does not tell is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,10 +35,14 @@ pub struct MemoryUsage {
 impl MemoryUsage {
     /// Asks the system.
     pub(crate) fn read(heap_total: ByteCount, heap_used: ByteCount) -> Self {
-        let rss = read(Path::new("/proc/self/statm")).and_then(|text| resident(&text));
+        Self::read_below(Path::new("/"), heap_total, heap_used)
+    }
+
+    /// [`read`](Self::read) of a system whose files are below `root`.
+    fn read_below(root: &Path, heap_total: ByteCount, heap_used: ByteCount) -> Self {
+        let rss = read(&root.join("proc/self/statm")).and_then(|text| resident(&text));
         let external = rss.map(|rss| ByteCount(rss.get().saturating_sub(heap_total.get())));
-        let group = read(Path::new("/proc/self/cgroup")).and_then(|text| Group::of(&text));
-        let group = group.unwrap_or_default();
+        let group = Group::of_process(root);
         Self {
             rss,
             heap_total,
@@ -43,7 +51,7 @@ impl MemoryUsage {
             limit: group.least("memory.max", "memory.limit_in_bytes"),
             high: group.least("memory.high", "memory.soft_limit_in_bytes"),
             group_used: group.own("memory.current", "memory.usage_in_bytes"),
-            faults: read(Path::new("/proc/self/stat")).and_then(|text| faults(&text)),
+            faults: read(&root.join("proc/self/stat")).and_then(|text| faults(&text)),
         }
     }
 }
@@ -69,7 +77,7 @@ fn faults(stat: &str) -> Option<[u64; 2]> {
 /// A control group of memory's.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Group {
-    /// Where the files of the groups are; empty without one.
+    /// Where the files of the groups are, below the system's root; empty without one.
     root: PathBuf,
     /// The group below it.
     path: PathBuf,
@@ -78,6 +86,12 @@ struct Group {
 }
 
 impl Group {
+    /// The process's own, of a system whose files are below `root`; empty without one.
+    fn of_process(root: &Path) -> Self {
+        let group = read(&root.join("proc/self/cgroup")).and_then(|text| Self::of(&text));
+        group.map_or_else(Self::default, |group| Self { root: root.join(&group.root), ..group })
+    }
+
     /// Reads lines like `0::/user.slice` and, of the first version, `4:memory:/user.slice`.
     fn of(cgroup: &str) -> Option<Self> {
         let parts = |line: &'_ str| -> Option<(String, String)> {
@@ -88,11 +102,11 @@ impl Group {
         let relative = |path: &str| PathBuf::from(path.trim_start_matches('/'));
         let old = lines().find(|(kinds, _)| kinds.split(',').any(|kind| kind == "memory"));
         if let Some((_, path)) = old {
-            let root = PathBuf::from("/sys/fs/cgroup/memory");
+            let root = PathBuf::from("sys/fs/cgroup/memory");
             return Some(Self { root, path: relative(&path), is_old: true });
         }
         let (_, path) = lines().find(|(kinds, _)| kinds.is_empty())?;
-        Some(Self { root: PathBuf::from("/sys/fs/cgroup"), path: relative(&path), is_old: false })
+        Some(Self { root: PathBuf::from("sys/fs/cgroup"), path: relative(&path), is_old: false })
     }
 
     /// The least of a limit over the group and those above it. In a container the path may be one of the host's,
@@ -116,14 +130,44 @@ impl Group {
     }
 }
 
-/// Whether tasks of the process's control group waited for memory lately, more than a hundredth of the time.
+/// Files that tell of tasks that wait for memory, the nearest first: of the process's control group and those
+/// above it, and of the whole machine, where groups have none or are of the first version.
 #[cfg(feature = "background")]
-pub(crate) fn waits_for_memory() -> bool {
-    let group = read(Path::new("/proc/self/cgroup")).and_then(|text| Group::of(&text));
-    let group = group.filter(|group| !group.is_old).unwrap_or_default();
-    let mut groups = group.path.ancestors().map(|path| group.root.join(path));
-    let pressure = groups.find_map(|path| read(&path.join("memory.pressure")));
-    pressure.is_some_and(|text| waits(&text))
+fn pressures(root: &Path) -> Vec<PathBuf> {
+    let groups = read(&root.join("proc/self/cgroup")).unwrap_or_default();
+    let path = groups.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
+    // Beside groups of the first version, those of the second have a place of their own.
+    let places = ["sys/fs/cgroup", "sys/fs/cgroup/unified"].map(|place| root.join(place));
+    let below = |place: &PathBuf| -> Vec<PathBuf> {
+        Path::new(path).ancestors().map(|path| place.join(path).join("memory.pressure")).collect()
+    };
+    let files = places.iter().flat_map(below).chain([root.join("proc/pressure/memory")]);
+    files.filter(|file| file.exists()).collect()
+}
+
+/// A trigger where tasks wait for memory, if the system has one.
+#[cfg(feature = "background")]
+pub(crate) fn watch_pressure() -> Option<Pressure> {
+    pressures(Path::new("/")).iter().find_map(|file| Pressure::watch(file).ok())
+}
+
+/// Whether the process's control group is near its limit, or tasks wait for memory: more than a hundredth of
+/// the time, lately.
+#[cfg(feature = "background")]
+pub(crate) fn is_tight() -> bool {
+    is_tight_below(Path::new("/"))
+}
+
+/// [`is_tight`] of a system whose files are below `root`.
+#[cfg(feature = "background")]
+fn is_tight_below(root: &Path) -> bool {
+    let usage = MemoryUsage::read_below(root, ByteCount(0), ByteCount(0));
+    let limit = [usage.limit, usage.high].into_iter().flatten().min();
+    let is_near = |limit: ByteCount| {
+        usage.group_used.is_some_and(|used| used.get() >= limit.get() - limit.get() / 8)
+    };
+    let pressure = || pressures(root).iter().find_map(|file| read(file));
+    limit.is_some_and(is_near) || pressure().is_some_and(|text| waits(&text))
 }
 
 /// Reads lines like `some avg10=1.53 avg60=0.87 avg300=0.40 total=157656722`.
@@ -170,7 +214,67 @@ mod tests {
         assert!(!waits("some avg10=0.99 avg60=9.87 avg300=0.40 total=15"));
         assert!(!waits("") && !waits("some avg10"));
         // Whatever there is here, it can be asked.
-        waits_for_memory();
+        is_tight();
+    }
+
+    /// A system of so many files, below a folder of the test's own.
+    #[cfg(feature = "background")]
+    fn with_files<R>(name: &str, files: &[(&str, &str)], work: impl FnOnce(&Path) -> R) -> R {
+        let root = std::env::temp_dir().join(std::format!("strata-{name}-{}", std::process::id()));
+        for (file, text) in files {
+            let file = root.join(file);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+        }
+        let result = work(&root);
+        std::fs::remove_dir_all(&root).unwrap();
+        result
+    }
+
+    #[cfg(feature = "background")]
+    #[test]
+    fn a_group_is_tight_near_what_it_or_one_above_it_may_take() {
+        const GROUP: &str = "sys/fs/cgroup/a/b";
+        for (high, max, used, is_tight) in [
+            ("1048576", "max", "917504", true),
+            ("1048576", "max", "917503", false),
+            ("max", "1048576", "1000000", true),
+            ("max", "max", "1000000", false),
+        ] {
+            let file = |name| std::format!("{GROUP}/{name}");
+            let (current, above) = (file("memory.current"), "sys/fs/cgroup/a/memory.high");
+            let files = [
+                ("proc/self/cgroup", "0::/a/b\n"),
+                (above, high),
+                (&file("memory.high"), "max\n"),
+                (&file("memory.max"), max),
+                (&current, used),
+            ];
+            let files = files.map(|(name, text)| (name, text));
+            let seen = with_files("tight", &files, is_tight_below);
+            assert_eq!(seen, is_tight, "{high} {max} {used}");
+        }
+        let old = [
+            ("proc/self/cgroup", "4:memory:/c\n0::/\n"),
+            ("sys/fs/cgroup/memory/c/memory.limit_in_bytes", "1048576\n"),
+            ("sys/fs/cgroup/memory/c/memory.usage_in_bytes", "1000000\n"),
+        ];
+        assert!(with_files("old", &old, is_tight_below));
+    }
+
+    #[cfg(feature = "background")]
+    #[test]
+    fn pressure_is_the_nearest_file_s() {
+        let (much, none) = ("some avg10=9.00 avg60=0", "some avg10=0.00 avg60=9");
+        let own = ("sys/fs/cgroup/a/b/memory.pressure", much);
+        let machine = ("proc/pressure/memory", none);
+        let group = ("proc/self/cgroup", "0::/a/b\n");
+        assert!(with_files("near", &[group, own, machine], is_tight_below));
+        assert!(!with_files("machine", &[group, machine], is_tight_below));
+        let beside = ("sys/fs/cgroup/unified/memory.pressure", much);
+        let old = ("proc/self/cgroup", "4:memory:/c\n0::/\n");
+        assert!(with_files("beside", &[old, beside, machine], is_tight_below));
+        assert!(!with_files("none", &[group], is_tight_below));
     }
 
     #[test]

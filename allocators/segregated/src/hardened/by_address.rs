@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use strata_core::misuse;
 
 use super::shape::Shape;
-use super::{CANARIES, GUARDS, SAMPLES, WORD, class_for, large, none, sampled, seal, small, take};
+use super::{CANARIES, GUARDS, SAMPLES, class_for, large, none, sampled, seal, small, take};
 use crate::by_address::quick_class;
 use crate::class::{self, FRAME};
 use crate::process::HEAP;
@@ -146,8 +146,9 @@ unsafe fn len_of(block: *mut u8, found: &Found) -> usize {
         Found::Small { class } => class::cut(*class).block_len(),
         Found::Large { shape } => shape.body,
     };
-    if CANARIES && block.addr().is_multiple_of(WORD) {
-        // SAFETY: 1. the caller's.
+    if CANARIES {
+        small::check_aligned(block);
+        // SAFETY: 1. the caller's; a multiple of 8, as all lengths are.
         return unsafe { seal::size_of_sealed(block, len, None) };
     }
     len

@@ -34,8 +34,8 @@ unsafe fn raise(base: NonNull<u8>, shape: Shape) {
     if LARGE.fetch_add(1, Ordering::Relaxed) >= Process::most_mappings() / 6 {
         return;
     }
-    // SAFETY: 1. the caller's: its first and last units, which hold nothing. A refusal leaves a block
-    // without a guard.
+    // SAFETY: 1. and 3. the caller's: its first and last units, which hold nothing, and which the program has no
+    // right to. 2. units are whole pages. A refusal leaves a block without a guard.
     unsafe {
         if shape.lead != 0 {
             let _ = memory::guard(base, shape.lead);
@@ -54,11 +54,17 @@ unsafe fn lower(base: NonNull<u8>, shape: Shape) -> bool {
         return true;
     }
     note_lowered();
-    // SAFETY: 1. the caller's.
+    let whole = shape.whole().size();
+    // SAFETY: 1. the caller's, all three: what lies between the guards stays as it is. 2. whole units.
     unsafe {
-        let behind = base.add(shape.lead + shape.body);
-        memory::unguard(behind, shape.trail).is_ok()
-            && (shape.lead == 0 || memory::unguard(base, shape.lead).is_ok())
+        // Of a long block the system would look at all page tables.
+        if whole <= GIVEN_BACK || shape.lead == 0 {
+            let from = if shape.lead == 0 { base.add(shape.body) } else { base };
+            let len = if shape.lead == 0 { shape.trail } else { whole };
+            return memory::unguard(from, len).is_ok();
+        }
+        memory::unguard(base.add(shape.lead + shape.body), shape.trail).is_ok()
+            && memory::unguard(base, shape.lead).is_ok()
     }
 }
 
@@ -273,6 +279,27 @@ unsafe fn empty(at: NonNull<u8>, len: usize) {
     }
 }
 
+/// Makes unreadable what is cut off a block at `from`, and goes to others; its word, which stands further behind,
+/// stays for who is refused.
+///
+/// # Safety
+///
+/// 1. `[from, from + cut)` of the block is the caller's, and begins at a page.
+unsafe fn wipe(block: NonNull<u8>, from: usize, cut: usize) {
+    let pages = if cut < GIVEN_BACK { 0 } else { cut / memory::page_size() * memory::page_size() };
+    if cut == 0 {
+        return;
+    }
+    // SAFETY: 1. the caller's; whole pages first.
+    unsafe {
+        let at = block.add(from);
+        if pages != 0 {
+            empty(at, pages);
+        }
+        at.as_ptr().add(pages).write_bytes(small::POISON, cut - pages);
+    }
+}
+
 /// Resizes a large block to another large layout, where it lies or by moving its pages; `None` where it has
 /// to be copied, and then it is as it was.
 ///
@@ -315,7 +342,8 @@ pub(super) unsafe fn resize_shaped(
     let (base, size) = check(block, shape, size);
     // What the program has no more is as if it was freed.
     let lost = if ZERO || QUARANTINE { shape.touched(size).min(other.body - WORD) } else { 0 };
-    // SAFETY: 1. the caller's, here and there; no longer than `other`, whose layout was checked.
+    // SAFETY: 1. the caller's, here and there; what is written lies in the old body (`touched` ends there), or in the
+    // new one, between its first `new` bytes and its word. The layout is no longer than `other`, which was checked.
     unsafe {
         let asked = Layout::from_size_align_unchecked(new, 1);
         let to = if shape.body == other.body {
@@ -323,6 +351,10 @@ pub(super) unsafe fn resize_shaped(
             stocks::count_large(stocks, base.as_ptr(), asked);
             block
         } else {
+            if ZERO || QUARANTINE {
+                let cut = shape.touched(size).saturating_sub(other.body);
+                wipe(block, other.body, cut);
+            }
             let (from, to) = (shape.whole(), other.whole());
             let usable = lower(base, shape);
             let to = usable.then(|| stocks::resize_large_for(stocks, base, from, to, asked));

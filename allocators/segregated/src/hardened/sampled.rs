@@ -93,7 +93,7 @@ fn base() -> Option<usize> {
 /// The page of a slot.
 fn page_of(base: usize, slot: usize) -> NonNull<u8> {
     let at = core::ptr::with_exposed_provenance_mut(base + (2 * slot + 1) * memory::page_size());
-    // SAFETY: in a reservation, which is not at null.
+    // SAFETY: in a reservation, or just behind it: not at null.
     unsafe { NonNull::new_unchecked(at) }
 }
 
@@ -118,6 +118,7 @@ pub(super) fn take(layout: Layout) -> Option<NonNull<u8>> {
         let at = page_of(base, slot);
         // SAFETY: 1. the slot's page, ours alone: it was free. 2. a page.
         if unsafe { memory::commit(at, page) }.is_err() {
+            // Release: its partner is the Acquire above.
             held.store(FREE, Ordering::Release);
             return None;
         }

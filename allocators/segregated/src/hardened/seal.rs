@@ -105,7 +105,8 @@ unsafe fn is_marked(from: *mut u8, slack: usize) -> bool {
 ///
 /// # Safety
 ///
-/// 1. `block` has `len` bytes, as [`word`] wants them.
+/// 1. `block` has `len` bytes, as [`word`] wants them. Where it is no block, which is what is looked for, a word
+///    is read at that place, and nothing written.
 #[inline(always)]
 pub(super) unsafe fn size_of_sealed(block: *mut u8, len: usize, said: Option<usize>) -> usize {
     // SAFETY: 1. the caller's.
@@ -138,11 +139,12 @@ unsafe fn size_by_hash(block: *mut u8, len: usize, said: Option<usize>, hash: u6
 ///
 /// # Safety
 ///
-/// 1. As for [`seal`], but that the block may be none.
+/// 1. `block` has `len` bytes, the caller's alone, as [`word`] wants them; where it is none, as for
+///    [`size_of_sealed`].
 #[inline(always)]
 pub(super) unsafe fn break_seal(block: *mut u8, len: usize, said: Option<usize>) {
     let hash = hash(block);
-    // SAFETY: 1. the caller's; behind the first call it is a block.
+    // SAFETY: 1. the caller's; behind the first call, which does not come back from what is none, it is a block.
     unsafe {
         size_by_hash(block, len, said, hash);
         word(block, len).write((!hash).to_le());

@@ -73,7 +73,8 @@ impl Shape {
     /// The layout of the whole.
     pub(super) fn whole(self) -> Layout {
         let len = self.lead + self.body + self.trail;
-        // SAFETY: a power of two, and a length that was checked when the shape was made.
+        // SAFETY: a power of two, and a length that was checked for it when the shape was made, or that a block
+        // has: shapes of other lengths have the alignment 1. `Kept::NONE` is asked nothing.
         unsafe { Layout::from_size_align_unchecked(len, self.align) }
     }
 

@@ -41,10 +41,9 @@ pub(super) fn take_at_hand(stocks: &Stocks, class: usize, size: usize) -> *mut u
 pub(super) unsafe fn put(stocks: &Stocks, class: usize, block: *mut u8, size: Option<usize>) {
     let len = class::cut(class).block_len();
     if CANARIES {
-        if !block.addr().is_multiple_of(size_of::<u64>()) {
-            misuse::stop("an address was freed that is not where a block begins");
-        }
-        // SAFETY: 1. the caller's. Where it is not so, what is read is memory of the heap, or not there.
+        check_aligned(block);
+        // SAFETY: 1. the caller's; a multiple of 8, as all lengths are. Where the caller is wrong, a word is
+        // read that is no block's, or is not there.
         unsafe {
             seal::break_seal(block, len, size);
         }
@@ -58,6 +57,14 @@ pub(super) unsafe fn put(stocks: &Stocks, class: usize, block: *mut u8, size: Op
             fill(block, len);
         }
         put_plain(stocks, class, block);
+    }
+}
+
+/// Stops the process where no block can begin, whose word could not even be read there.
+#[inline(always)]
+pub(super) fn check_aligned(block: *mut u8) {
+    if !block.addr().is_multiple_of(size_of::<u64>()) {
+        misuse::stop("an address was freed or resized that is not where a block begins");
     }
 }
 
@@ -145,12 +152,35 @@ pub(super) unsafe fn check_untouched(block: *mut u8, len: usize) {
 ///
 /// # Safety
 ///
-/// 1. At `at`, a multiple of 8, there are `len` bytes, a multiple of 8.
+/// 1. At `at`, a multiple of 8, there are `len` bytes, a multiple of 8, that were written once and are the
+///    caller's alone.
 pub(super) unsafe fn is_filled(at: *mut u8, len: usize) -> bool {
-    /// Words that are looked at together: as wide as vectors are.
-    const TOGETHER: usize = 8;
-    // SAFETY: 1. the caller's.
+    // SAFETY: 1. the caller's. Who still writes there is who is looked for.
     let words = unsafe { core::slice::from_raw_parts(at.cast::<u64>(), len / size_of::<u64>()) };
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    if len >= WIDE && std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has what it is compiled for.
+        return unsafe { are_poison_wide(words) };
+    }
+    are_poison(words)
+}
+
+/// Bytes from which on it is asked what the processor has.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+const WIDE: usize = 512;
+
+/// [`are_poison`], by the vectors of most processors: a long block is looked at in half the time.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[target_feature(enable = "avx2")]
+fn are_poison_wide(words: &[u64]) -> bool {
+    are_poison(words)
+}
+
+/// Whether all words are poison.
+#[inline(always)]
+fn are_poison(words: &[u64]) -> bool {
+    /// Words that are looked at together: four of the widest vectors.
+    const TOGETHER: usize = 16;
     let (groups, rest) = words.as_chunks::<TOGETHER>();
     let mut differs = [0; TOGETHER];
     for group in groups {
@@ -174,8 +204,9 @@ fn written() -> ! {
 #[inline(always)]
 pub(super) unsafe fn resize(class: usize, block: *mut u8, size: Option<usize>, new: usize) {
     if CANARIES {
+        check_aligned(block);
         let len = class::cut(class).block_len();
-        // SAFETY: 1. the caller's.
+        // SAFETY: 1. the caller's, as in `put`; the class holds `new` bytes and the word.
         unsafe {
             seal::size_of_sealed(block, len, size);
             seal::seal(block, len, new);

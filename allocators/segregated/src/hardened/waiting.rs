@@ -73,10 +73,11 @@ impl Place {
 
     /// Puts a block here, if the place is empty.
     fn put(&self, kept: Kept) -> bool {
+        // Relaxed: what it says is asked again below.
         if self.block.load(Ordering::Relaxed) != EMPTY {
             return false;
         }
-        // Acquire: its partner is the Release in `take` and below.
+        // Acquire: its partner is the Release in `take` and below. Relaxed: nothing is read where it fails.
         let taken = self.block.compare_exchange(EMPTY, TAKEN, Ordering::Acquire, Ordering::Relaxed);
         if taken.is_err() {
             return false;
