@@ -186,20 +186,12 @@ pub(crate) fn drain_all(stocks: &Stocks) {
 }
 
 /// Draws the order of blocks that a stock gets, or turns it round: the last goes out first.
-///
-/// It is drawn among neighbours: those who run through much memory soon fetch it all in order, and processors
-/// fetch ahead.
 pub(crate) fn arrange(stocks: &Stocks, blocks: &mut [*mut u8]) {
-    /// Neighbours: which of them a request gets, nobody knows.
-    const AMONG: usize = 16;
-    blocks.reverse();
     if !RANDOM {
-        return;
+        return blocks.reverse();
     }
-    for blocks in blocks.chunks_mut(AMONG) {
-        for left in (2..=blocks.len()).rev() {
-            blocks.swap(left - 1, stocks.here.below(left));
-        }
+    for left in (2..=blocks.len()).rev() {
+        blocks.swap(left - 1, stocks.here.below(left));
     }
 }
 
