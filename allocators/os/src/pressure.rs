@@ -4,20 +4,16 @@
 //! two seconds to waiting, and not again in the same two seconds (Linux 4.20; for control groups of version 2, each
 //! has a file `memory.pressure`).
 
-use std::format;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Error, Write};
 use std::os::fd::AsRawFd;
 use std::path::Path;
-use std::string::String;
 use std::time::Duration;
 
 use crate::memory::sys::keep_errno;
 
-/// How long tasks waited, within a window, for somebody to be woken. What is shorter than a window of two seconds
-/// needs privileges.
-const STALL: Duration = Duration::from_millis(40);
-const WINDOW: Duration = Duration::from_secs(2);
+/// Somebody is woken where tasks waited for 40 ms within two seconds; shorter windows need privileges.
+const WISH: &[u8] = b"some 40000 2000000\0";
 
 /// A trigger that was set.
 ///
@@ -43,8 +39,7 @@ impl Pressure {
     /// There is no such file, it knows no triggers, or the process may not set one.
     pub fn watch(path: &Path) -> io::Result<Self> {
         let mut file = OpenOptions::new().read(true).write(true).open(path)?;
-        let wish: String = format!("some {} {}\0", STALL.as_micros(), WINDOW.as_micros());
-        file.write_all(wish.as_bytes())?;
+        file.write_all(WISH)?;
         Ok(Self(file))
     }
 
@@ -76,7 +71,7 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::os::fd::OwnedFd;
     use std::time::Instant;
-    use std::{env, fs, process};
+    use std::{env, format, fs, process};
 
     use super::*;
 
