@@ -22,14 +22,19 @@ unsafe extern "C" {
 /// `RTLD_DEFAULT`.
 const ANY: *mut c_void = ptr::null_mut();
 
+type New = extern "C" fn(usize) -> *mut u8;
+type SizedDelete = unsafe extern "C" fn(*mut u8, usize);
+
 /// C++'s `new` and sized `delete`: what C's face frees by size with.
-fn sized() -> Option<(extern "C" fn(usize) -> *mut u8, unsafe extern "C" fn(*mut u8, usize))> {
+fn sized() -> Option<(New, SizedDelete)> {
     // SAFETY: C strings.
     let find = |name: &CStr| unsafe { dlsym(ANY, name.as_ptr()) };
     let (new, delete) = (find(c"_Znwm"), find(c"_ZdlPvm"));
     // SAFETY: not null, and functions of these types by the C++ ABI.
-    (!new.is_null() && !delete.is_null())
-        .then(|| unsafe { (mem::transmute(new), mem::transmute(delete)) })
+    (!new.is_null() && !delete.is_null()).then(|| unsafe {
+        let new = mem::transmute::<*mut c_void, New>(new);
+        (new, mem::transmute::<*mut c_void, SizedDelete>(delete))
+    })
 }
 
 /// The two faces of the process heap, and C's.
