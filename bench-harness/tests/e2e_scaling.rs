@@ -29,7 +29,7 @@ fn every_load_is_counted_on_every_count_of_threads() {
         assert!(counts.iter().all(|count| count["pairs"].as_f64().unwrap() >= 0.0));
         assert!(counts[0]["scaling"].is_null());
         let names: Vec<_> = row["gates"].as_array().unwrap().iter().map(|g| &g["name"]).collect();
-        assert_eq!(names, ["2 to 1, by the control's", "3 to 2"]);
+        assert_eq!(names, ["2 threads to 2 processes", "2 to 1, by the control's", "3 to 2"]);
         for gate in row["gates"].as_array().unwrap() {
             // On a machine that others keep busy some windows count nothing, and have no ratio.
             let end = |of: &str, end: &str| gate[of][end].as_f64();

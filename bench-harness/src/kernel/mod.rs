@@ -29,7 +29,7 @@ use crate::subject::Subject;
 pub(crate) use live::Slot;
 pub(crate) use pace::{Pace, Turn, Wish};
 pub(crate) use random::{Random, by_powers, to_a_kib};
-pub(crate) use room::{Alone, Room};
+pub(crate) use room::{Alone, Room, Zero};
 pub(crate) use thread::{Thread, Work};
 pub(crate) use window::{Window, give, layout, take};
 

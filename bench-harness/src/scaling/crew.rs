@@ -1,6 +1,7 @@
 //! A window: so many threads at once, counted while the clock runs.
 //!
-//! The threads themselves read the clock, after every chunk: one that sleeps until it is time would
+//! They are threads of this process, or each is the only one of a process of its own: what the first
+//! lose against the second they lose by what a process's threads share. The threads themselves read the clock, after every chunk: one that sleeps until it is time would
 //! wait for its turn among all those that work, for as long as many windows.
 //!
 //! ```text
@@ -10,15 +11,16 @@
 //! ```
 
 use super::load::Endless;
-use crate::kernel::{Alone, Room, Thread, Work};
+use super::process::Processes;
+use crate::kernel::{Alone, Room, Thread, Work, Zero};
 use crate::subject::Subject;
 use std::array;
 use std::marker::PhantomData;
-use std::sync::Barrier;
 use std::sync::atomic::{
-    AtomicBool, AtomicU64,
-    Ordering::{AcqRel, Relaxed, Release},
+    AtomicU32, AtomicU64,
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
+use std::thread::yield_now;
 use std::time::{Duration, Instant};
 
 /// Threads at most.
@@ -41,43 +43,60 @@ struct Mark {
     done: AtomicU64,
 }
 
-/// What the threads of a window share: hardly any of it is written in the window.
+// SAFETY: 1: integers.
+unsafe impl Zero for Mark {}
+
+/// What the threads of a window share, be they of one process or not: hardly any of it is written in
+/// the window.
 struct Common {
-    meet: Barrier,
-    origin: Instant,
-    settle: Duration,
-    length: Duration,
+    /// Threads that are ready.
+    ready: Alone<AtomicU64>,
     /// When the next mark is due, in nanoseconds since the origin.
     due: Alone<AtomicU64>,
-    stop: Alone<AtomicBool>,
+    /// Whether to stop.
+    stop: Alone<AtomicU32>,
     /// The window's two ends; the first one is 0 until it is there.
     marks: Alone<[Mark; 2]>,
     /// Pairs done by each thread.
-    done: Room<[Alone<AtomicU64>; MOST]>,
+    done: [Alone<AtomicU64>; MOST],
 }
 
-impl Common {
+// SAFETY: 1: its fields are such values.
+unsafe impl Zero for Common {}
+
+/// A window of time, and those who meet in it.
+struct Window {
+    threads: usize,
+    origin: Instant,
+    settle: Duration,
+    length: Duration,
+    common: Room<Common>,
+}
+
+impl Window {
     fn new(threads: usize, length: Duration) -> Self {
-        Self {
-            meet: Barrier::new(threads),
-            origin: Instant::now(),
-            settle: length.mul_f64(SETTLE),
-            length,
-            due: Alone(AtomicU64::new(NEVER)),
-            stop: Alone(AtomicBool::new(false)),
-            marks: Alone(array::from_fn(|_| Mark::default())),
-            done: Room::new(),
-        }
+        let common = Room::<Common>::new();
+        // Relaxed: no thread has started yet.
+        common.due.0.store(NEVER, Relaxed);
+        Self { threads, origin: Instant::now(), settle: length.mul_f64(SETTLE), length, common }
     }
 
     fn now(&self) -> u64 {
         self.origin.elapsed().as_nanos() as u64
     }
 
-    /// All threads work from now on.
-    fn begin(&self) {
-        // Release pairs with the acquire in `mark`.
-        self.due.0.store(self.now() + self.settle.as_nanos() as u64, Release);
+    /// Waits for all threads; the last one has them work from now on.
+    fn meet(&self) {
+        let Common { ready, due, .. } = &*self.common;
+        let all = self.threads as u64;
+        // Release pairs with the acquire below: what was set up is there before anybody works.
+        if ready.0.fetch_add(1, AcqRel) + 1 == all {
+            // Release pairs with the acquire in `mark`.
+            due.0.store(self.now() + self.settle.as_nanos() as u64, Release);
+        }
+        while ready.0.load(Acquire) < all {
+            yield_now();
+        }
     }
 
     /// Makes the mark that was due at `due`, where no other thread does.
@@ -85,10 +104,11 @@ impl Common {
     fn mark(&self, due: u64) {
         // Acquire pairs with the release below, so that the second mark's maker sees the first one;
         // release keeps the claim in the same order for whoever fails.
-        if self.due.0.compare_exchange(due, NEVER, AcqRel, Relaxed).is_err() {
+        let common = &*self.common;
+        if common.due.0.compare_exchange(due, NEVER, AcqRel, Relaxed).is_err() {
             return;
         }
-        let [first, second] = &self.marks.0;
+        let [first, second] = &common.marks.0;
         let (nanos, done) = self.read();
         // Relaxed: published by the release below, or by joining the thread.
         let mark = if first.nanos.load(Relaxed) == 0 { first } else { second };
@@ -96,10 +116,10 @@ impl Common {
         mark.done.store(done, Relaxed);
         if std::ptr::eq(mark, first) {
             // Release pairs with the acquire above.
-            self.due.0.store(nanos + self.length.as_nanos() as u64, Release);
+            common.due.0.store(nanos + self.length.as_nanos() as u64, Release);
         } else {
             // Relaxed: the flag is all that is said; joining orders everything else.
-            self.stop.0.store(true, Relaxed);
+            common.stop.0.store(1, Relaxed);
         }
     }
 
@@ -110,7 +130,7 @@ impl Common {
         loop {
             let before = self.now();
             // Relaxed: counters that order nothing.
-            let done = self.done.iter().map(|done| done.0.load(Relaxed)).sum();
+            let done = self.common.done.iter().map(|done| done.0.load(Relaxed)).sum();
             tries += 1;
             if self.now() - before < INTERRUPTED.as_nanos() as u64 || tries == TRIES {
                 return (before, done);
@@ -122,7 +142,7 @@ impl Common {
 /// One thread's part.
 struct Part<'a, S, L> {
     subject: &'a S,
-    common: &'a Common,
+    window: &'a Window,
     index: usize,
     /// The processor to stay on, where threads do not outnumber them.
     processor: Option<usize>,
@@ -133,72 +153,96 @@ struct Part<'a, S, L> {
 unsafe impl<S: Subject, L: Endless<S>> Work for Part<'_, S, L> {
     fn run(&self) {
         crate::child::stay_on(self.processor.map_or(-1, |processor| processor as i32));
-        let common = self.common;
+        let window = self.window;
+        let Common { due, stop, done, .. } = &*window.common;
         let mut load = L::new(self.subject, self.index as u64 + 1);
         (0..WARM).for_each(|_| load.chunk(self.subject));
-        if common.meet.wait().is_leader() {
-            common.begin();
-        }
-        let mut done = 0;
+        window.meet();
+        let mut pairs = 0;
         // Relaxed: as in `mark`.
-        while !common.stop.0.load(Relaxed) {
+        while stop.0.load(Relaxed) == 0 {
             load.chunk(self.subject);
-            done += L::PAIRS;
-            common.done[self.index].0.store(done, Relaxed);
+            pairs += L::PAIRS;
+            done[self.index].0.store(pairs, Relaxed);
             // Relaxed: whoever acts on it claims it first.
-            let due = common.due.0.load(Relaxed);
-            if common.now() >= due {
-                common.mark(due);
+            let due = due.0.load(Relaxed);
+            if window.now() >= due {
+                window.mark(due);
             }
         }
         load.end(self.subject);
     }
 }
 
+/// Where the threads of a window are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Crew {
+    /// All in this process.
+    Together,
+    /// Each in a process of its own, which begins as a copy of this one.
+    Apart,
+}
+
 /// Pairs a second of `threads` threads together.
 ///
 /// Threads stay on a processor each, as long as there are enough: where the system would have put
 /// them is not the allocator's doing. One thread is on each of the two processors in turn that two
-/// threads are on, for half the window, and its rate is the mean of both: processors are not alike,
-/// and what one of them does less is not lost by sharing.
+/// threads are on, for half the window, with the numbers that the thread there has, and its rate is
+/// the mean of both: neither processors nor numbers are alike, and what one of them does less is not
+/// lost by sharing.
 pub(super) fn window<S: Subject, L: Endless<S>>(
     subject: &S,
     threads: usize,
     length: Duration,
+    crew: Crew,
 ) -> f64 {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     if threads > 1 || processors == 1 {
-        return counted::<S, L>(subject, 0, threads, length);
+        return counted::<S, L>(subject, 0, threads, length, crew);
     }
-    let alone = |place| counted::<S, L>(subject, place, 1, length / 2);
+    let alone = |place| counted::<S, L>(subject, place, 1, length / 2, crew);
     f64::midpoint(alone(0), alone(1))
 }
 
-/// The same of one crew, whose first thread is on the processor in that place, from the last one on.
+/// The same of one crew, whose first thread is the one of that place, and on the processor in that
+/// place, from the last one on.
 fn counted<S: Subject, L: Endless<S>>(
     subject: &S,
     place: usize,
     threads: usize,
     length: Duration,
+    crew: Crew,
 ) -> f64 {
     let threads = threads.clamp(1, MOST);
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let common = Common::new(threads, length);
-    let parts: [Part<'_, S, L>; MOST] = array::from_fn(|index| Part {
-        subject,
-        common: &common,
-        index,
-        // The last processor first: the first one serves interrupts.
-        processor: (threads <= processors).then(|| processors - 1 - (place + index) % processors),
-        load: PhantomData,
+    let window = Window::new(threads, length);
+    let parts: [Part<'_, S, L>; MOST] = array::from_fn(|index| {
+        let index = (place + index) % MOST;
+        Part {
+            subject,
+            window: &window,
+            index,
+            // The last processor first: the first one serves interrupts.
+            processor: (threads <= processors).then(|| processors - 1 - index % processors),
+            load: PhantomData,
+        }
     });
-    let crew: [Option<Thread<'_>>; MOST] = array::from_fn(|index| {
-        // SAFETY: 1: all are dropped below, before the parts.
-        (index < threads).then(|| unsafe { Thread::start(&parts[index]) })
-    });
-    drop(crew);
-    let [first, second] = &common.marks.0;
-    // Relaxed: the threads that wrote them were joined.
+    match crew {
+        Crew::Together => {
+            let crew: [Option<Thread<'_>>; MOST] = array::from_fn(|index| {
+                // SAFETY: 1: all are dropped below, before the parts.
+                (index < threads).then(|| unsafe { Thread::start(&parts[index]) })
+            });
+            drop(crew);
+        }
+        Crew::Apart => {
+            let mut crew = Processes::default();
+            parts[..threads].iter().for_each(|part| crew.start(part));
+            crew.join();
+        }
+    }
+    let [first, second] = &window.common.marks.0;
+    // Relaxed: the threads that wrote them were joined, the processes have ended.
     let of = |mark: &Mark| (mark.nanos.load(Relaxed), mark.done.load(Relaxed));
     let ((start, before), (end, after)) = (of(first), of(second));
     (after - before) as f64 * 1e9 / (end - start).max(1) as f64
@@ -213,9 +257,11 @@ mod tests {
     #[test]
     fn every_count_of_threads_gets_somewhere() {
         for threads in [1, 2, 5, MOST] {
-            let length = Duration::from_millis(20);
-            assert!(window::<_, Pairs>(&System::new(), threads, length) > 1e3, "{threads}");
-            assert!(window::<_, Control>(&System::new(), threads, length) > 1e3, "{threads}");
+            let (system, length) = (System::new(), Duration::from_millis(20));
+            for crew in [Crew::Together, Crew::Apart] {
+                assert!(window::<_, Pairs>(&system, threads, length, crew) > 1e3, "{threads}");
+                assert!(window::<_, Control>(&system, threads, length, crew) > 1e3, "{threads}");
+            }
         }
     }
 }

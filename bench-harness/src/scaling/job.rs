@@ -23,6 +23,8 @@ pub(super) struct Job {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Round {
     pub(super) subject: Vec<f64>,
+    /// Of the subject in two processes of one thread each.
+    pub(super) apart: f64,
     pub(super) control: Vec<f64>,
     /// The control once more.
     pub(super) again: Vec<f64>,

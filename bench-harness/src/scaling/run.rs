@@ -152,7 +152,7 @@ fn threads(asked: &[usize]) -> Vec<usize> {
 
 /// What a child counted, or how it failed, in words.
 fn measure(arm: &Arm, job: &Job) -> Result<std::result::Result<Measured, String>> {
-    let windows = (3 * job.threads.len() * (job.rounds + 1)) as f64;
+    let windows = ((3 * job.threads.len() + 1) * (job.rounds + 1)) as f64;
     let words = serde_json::to_string(job).unwrap_or_default();
     answer(arm, &format!("{JOB}{words}"), Duration::from_secs_f64(windows * job.millis / 500.0))
 }

@@ -1,7 +1,7 @@
 //! The child's side: windows in an order by chance, round by round.
 
 use super::Load;
-use super::crew::window;
+use super::crew::{Crew, window};
 use super::job::{JOB, Job, Measured, Round};
 use super::load::{Batches, Churn, Control, Endless, Pairs, Scratch, Thrash};
 use crate::child::channel::UNUSABLE;
@@ -41,22 +41,28 @@ fn play<S: Subject>(subject: &S, job: &Job) -> Measured {
 fn rounds<S: Subject, L: Endless<S>>(subject: &S, job: &Job) -> Measured {
     let counts = job.threads.len();
     let length = Duration::from_secs_f64(job.millis / 1e3);
-    let mut order = vec![0; 3 * counts];
+    // The subject, the control twice, each on every count of threads; then the processes.
+    let mut order = vec![0; 3 * counts + 1];
     let mut random = Random::new(job.seed);
     // One round more, which is thrown away: what an allocator needs once for all its life.
     let round = |_| {
         random.permutation(&mut order);
         let mut arms = [vec![0.0; counts], vec![0.0; counts], vec![0.0; counts]];
+        let mut apart = 0.0;
         for &turn in &order {
             let (arm, count) = (turn as usize / counts, turn as usize % counts);
             let threads = job.threads[count];
-            arms[arm][count] = match arm {
-                0 => window::<S, L>(subject, threads, length),
-                _ => window::<S, Control>(subject, threads, length),
-            };
+            match arm {
+                0 => arms[0][count] = window::<S, L>(subject, threads, length, Crew::Together),
+                3 => apart = window::<S, L>(subject, 2, length, Crew::Apart),
+                _ => {
+                    arms[arm][count] =
+                        window::<S, Control>(subject, threads, length, Crew::Together)
+                }
+            }
         }
         let [subject, control, again] = arms;
-        Round { subject, control, again }
+        Round { subject, apart, control, again }
     };
     Measured { rounds: (0..=job.rounds).map(round).skip(1).collect() }
 }
