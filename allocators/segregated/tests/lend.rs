@@ -174,6 +174,28 @@ fn a_lent_block_that_another_thread_frees_comes_back_whole_and_once() {
 }
 
 #[test]
+fn a_block_that_goes_out_again_with_the_same_length_has_its_alignment_and_its_length() {
+    let _alone = alone();
+    HEAP.purge();
+    Block::new(500 * KIB, 1).free();
+    let layout = |align| Layout::from_size_align(96 * KIB, align).unwrap();
+    for align in [8, 4 * KIB, 512 * KIB, 8, 2048 * KIB, 16] {
+        // SAFETY: not empty; a live block of this layout, which holds it.
+        unsafe {
+            let at = HEAP.alloc(layout(align));
+            assert!(!at.is_null() && at.addr().is_multiple_of(align), "{align}");
+            at.write_bytes(1, 96 * KIB);
+            HEAP.dealloc(at, layout(align));
+        }
+        // The last byte of the last page, or the first one of the next, is all that they differ in.
+        for len in [96 * KIB, 96 * KIB - 1, 96 * KIB + 1, 92 * KIB + 1, 92 * KIB] {
+            Block::new(len, len as u8).free();
+        }
+        HEAP.validate().unwrap();
+    }
+}
+
+#[test]
 fn a_lent_block_is_freed_or_resized_while_its_lender_takes_back_what_lies_behind() {
     let _alone = alone();
     let (hand, take) = mpsc::sync_channel::<Block>(0);

@@ -5,16 +5,22 @@ use core::ptr::{self, NonNull};
 
 use super::life::thread;
 use super::zero;
-use super::{STOCKS, Stocks};
+use super::{STOCKS, Stocks, with};
 use crate::class::{CLASSES, FRAME};
 use crate::large::{self, frames_of};
 use crate::process::HEAP;
 use crate::resident::Grown;
 
 /// A large block; null where the system has no more.
-#[inline(never)]
+#[inline(always)]
 pub(crate) fn take_large(layout: Layout) -> *mut u8 {
-    STOCKS.with(|stocks| take_large_in(stocks, layout))
+    with(|stocks| take_large_at(stocks, layout))
+}
+
+/// [`take_large_in`], called: for callers that there are many of.
+#[inline(never)]
+fn take_large_at(stocks: &Stocks, layout: Layout) -> *mut u8 {
+    take_large_in(stocks, layout)
 }
 
 /// [`take_large`] with the thread's own `stocks` at hand.
@@ -26,12 +32,21 @@ pub(crate) fn take_large_in(stocks: &Stocks, layout: Layout) -> *mut u8 {
 /// [`take_large_in`] that counts as a request for `asked`.
 #[inline(always)]
 pub(crate) fn take_large_for(stocks: &Stocks, layout: Layout, asked: Layout) -> *mut u8 {
-    let block = match stocks.slot.take(layout) {
+    let block = match stocks.slot.take_same(layout) {
         Some(block) => block,
-        None => take_slow(stocks, layout).0,
+        None => take_other(stocks, layout),
     };
     count(stocks, block, asked);
     block
+}
+
+/// A large block, which the slot has not or with another length.
+#[inline(never)]
+fn take_other(stocks: &Stocks, layout: Layout) -> *mut u8 {
+    match stocks.slot.take(layout) {
+        Some(block) => block,
+        None => take_slow(stocks, layout).0,
+    }
 }
 
 /// Counts a large request that got `block`.
@@ -105,10 +120,21 @@ fn take_slow(stocks: &Stocks, layout: Layout) -> (*mut u8, bool) {
 /// # Safety
 ///
 /// 1. `block` is a live block of the process heap for `layout`, which is large.
-#[inline(never)]
+#[inline(always)]
 pub(crate) unsafe fn put_large(block: NonNull<u8>, layout: Layout) {
     // SAFETY: 1. the caller's.
-    STOCKS.with(|stocks| unsafe { put_large_in(stocks, block, layout) });
+    with(|stocks| unsafe { put_large_at(stocks, block, layout) });
+}
+
+/// [`put_large_in`], called: for callers that there are many of.
+///
+/// # Safety
+///
+/// 1. As there.
+#[inline(never)]
+unsafe fn put_large_at(stocks: &Stocks, block: NonNull<u8>, layout: Layout) {
+    // SAFETY: 1. the caller's.
+    unsafe { put_large_in(stocks, block, layout) };
 }
 
 /// [`put_large`] with the thread's own `stocks` at hand.

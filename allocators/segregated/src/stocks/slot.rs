@@ -29,26 +29,35 @@ use crate::region::{Front, Lender};
 const TURNS: u32 = 64;
 /// Milliseconds.
 const OFTEN: u32 = 100;
-/// What stands for no block: zero, as a thread's words are at first.
-const NONE: usize = 0;
 
-/// Written by its thread alone; others read `kept` and `len` to count. Relaxed, all: nothing is read through it.
+/// The last byte of the last frame of a block of `size` bytes; of no bytes, one that no block has.
+#[inline(always)]
+fn last_byte(size: usize) -> usize {
+    size.wrapping_sub(1) | (FRAME - 1)
+}
+
+/// Written by its thread alone; others read atomics of it to count. Relaxed, all: nothing is read through it.
+///
+/// # Invariants
+///
+/// 1. Where there is a block, `state` is not zero.
+/// 2. Where it is the front of a run that this thread lends, the run's first frame says the length that `state`
+///    says: so what comes back and goes out again with the same length is told to nobody.
 #[derive(Debug)]
 pub(super) struct Slot {
     /// Where the block, or the run, begins; null where there was none yet.
     at: Cell<*mut u8>,
-    /// Frames of the block that went out last.
-    frames: Cell<usize>,
-    /// Those while it is here, [`NONE`] while it is out.
-    free: Cell<usize>,
-    /// Bytes of the block or the run, and of what of it is here.
+    /// Bytes of the frames of the block that went out last; less one, its [`last_byte`], while it is here. One
+    /// word for both: to see that the block is here and of that length, or out, is one comparison.
+    state: AtomicUsize,
+    /// Bytes of the block or the run.
     len: AtomicUsize,
-    kept: AtomicUsize,
-    /// Frames of the shortest block that it serves, and how many more one may have.
+    /// Frames of the shortest block that it serves, and how many more one may have: of a run all of its own.
     least: Cell<usize>,
-    more: Cell<usize>,
-    /// What stands on the run's first frames, if it is one.
+    more: AtomicUsize,
+    /// What stands on the run's first frames, if it is one, and whose it is there.
     front: Cell<Option<&'static Front>>,
+    lender: Cell<Lender>,
     /// Turns until somebody looks, how many there were after the last look, and when that was.
     turns: Cell<u32>,
     all_turns: Cell<u32>,
@@ -65,13 +74,12 @@ impl Slot {
     pub(super) const fn new() -> Self {
         Self {
             at: Cell::new(ptr::null_mut()),
-            frames: Cell::new(NONE),
-            free: Cell::new(NONE),
+            state: AtomicUsize::new(0),
             len: AtomicUsize::new(0),
-            kept: AtomicUsize::new(0),
             least: Cell::new(0),
-            more: Cell::new(0),
+            more: AtomicUsize::new(0),
             front: Cell::new(None),
+            lender: Cell::new(Lender::NOBODY),
             turns: Cell::new(0),
             all_turns: Cell::new(0),
             looked: Cell::new(0),
@@ -81,38 +89,55 @@ impl Slot {
         }
     }
 
+    #[inline(always)]
+    fn state(&self) -> usize {
+        self.state.load(Ordering::Relaxed)
+    }
+
+    /// Whether the block is here, and not out.
+    #[inline(always)]
+    fn is_here(&self) -> bool {
+        self.state() & 1 != 0
+    }
+
+    /// Bytes of the block's frames.
+    #[inline(always)]
+    fn block_len(&self) -> usize {
+        self.state().next_multiple_of(FRAME)
+    }
+
     /// Whether blocks of that many frames are served.
     #[inline(always)]
     fn serves(&self, frames: usize) -> bool {
-        frames.wrapping_sub(self.least.get()) <= self.more.get()
+        frames.wrapping_sub(self.least.get()) <= self.more.load(Ordering::Relaxed)
     }
 
     /// Whether what was lent still is this thread's: another one that freed and kept the block has the
     /// run now, and may have lent it to this one.
     #[inline(always)]
     fn is_own(&self) -> bool {
-        self.front.get().is_none_or(|front| Lender::of(self).has(front))
-    }
-
-    /// The block is here.
-    #[inline(always)]
-    fn hold(&self) {
-        self.free.set(self.frames.get());
-        self.kept.store(self.len(), Ordering::Relaxed);
+        self.front.get().is_none_or(|front| self.lender.get().has(front))
     }
 
     /// A block of so many frames goes out: of a run, the front says so.
     #[inline(always)]
     fn lend(&self, frames: usize) {
-        let mut kept = 0;
         if let Some(front) = self.front.get() {
-            let len = self.len();
-            lend(front, frames, len);
-            kept = len - frames * FRAME;
+            lend(front, frames, self.len());
         }
-        self.kept.store(kept, Ordering::Relaxed);
-        self.frames.set(frames);
-        self.free.set(NONE);
+        self.state.store(frames * FRAME, Ordering::Relaxed);
+    }
+
+    /// The block, if it is here with the length that is asked for: most often what is freed is asked for again.
+    #[inline(always)]
+    pub(super) fn take_same(&self, layout: Layout) -> Option<*mut u8> {
+        let last = last_byte(layout.size());
+        // Blocks begin at frames.
+        let is_it = self.state() == last && layout.align() <= FRAME;
+        is_it.then(|| {
+            self.state.store(last + 1, Ordering::Relaxed);
+            self.at.get()
+        })
     }
 
     /// The block, if it is here and serves.
@@ -120,7 +145,7 @@ impl Slot {
     pub(super) fn take(&self, layout: Layout) -> Option<*mut u8> {
         let frames = frames_of(layout.size());
         // Blocks begin at frames; a higher alignment may be there by chance.
-        let fits = self.free.get() != NONE
+        let fits = self.is_here()
             && self.serves(frames)
             && (layout.align() <= FRAME || self.at.get().addr().is_multiple_of(layout.align()));
         fits.then(|| {
@@ -132,22 +157,30 @@ impl Slot {
     /// Whether `block` is the one that went out last, of the layout that it is said to have.
     #[inline(always)]
     pub(super) fn expects(&self, block: *mut u8, layout: Layout) -> bool {
-        self.at.get() == block
-            && self.frames.get() == frames_of(layout.size())
-            && self.free.get() == NONE
-            && self.is_own()
+        self.at.get() == block && self.state() == frames_of(layout.size()) * FRAME && self.is_own()
     }
 
     /// Takes the block back that went out last, if it is this one. Answers false where somebody has
     /// to look first.
     #[inline(always)]
     pub(super) fn put(&self, block: *mut u8, layout: Layout) -> bool {
+        // As `expects`, but for a layout of no bytes.
+        let last = last_byte(layout.size());
+        self.at.get() == block
+            && self.state() == last.wrapping_add(1)
+            && self.is_own()
+            && self.hold(last)
+    }
+
+    /// The block is here, and ends with the byte `last`; answers false where somebody has to look first.
+    #[inline(always)]
+    fn hold(&self, last: usize) -> bool {
         let turns = self.turns.get();
-        if !self.expects(block, layout) || turns == 0 {
+        if turns == 0 {
             return false;
         }
         self.turns.set(turns - 1);
-        self.hold();
+        self.state.store(last, Ordering::Relaxed);
         true
     }
 
@@ -164,7 +197,7 @@ impl Slot {
 
     /// Stops the process where `block` is here already.
     pub(super) fn check(&self, block: *mut u8) {
-        if self.at.get() == block && self.free.get() != NONE {
+        if self.at.get() == block && self.is_here() {
             misuse::stop("a large block was freed twice");
         }
     }
@@ -179,21 +212,22 @@ impl Slot {
         let frames = frames_of(layout.size());
         if !self.expects(block.as_ptr(), layout) {
             self.settle();
-            let run = HEAP.keep_run(block, layout, Lender::of(self));
+            let lender = Lender::of(self);
+            let run = HEAP.keep_run(block, layout, lender);
             let (len, least) = run.map_or((len, frames), |(len, _)| (len, 0));
             self.at.set(block.as_ptr());
             self.len.store(len, Ordering::Relaxed);
             self.least.set(least);
-            self.more.set(run.map_or(0, |(len, _)| len / FRAME));
+            self.more.store(run.map_or(0, |(len, _)| len / FRAME), Ordering::Relaxed);
             self.front.set(run.map(|(_, front)| front));
+            self.lender.set(lender);
             self.dense.set(false);
             self.uses.set(Uses::NONE);
             HEAP.slots.fetch_add(len, Ordering::Relaxed);
         }
-        self.frames.set(frames);
         self.look(block);
         self.wind();
-        self.hold();
+        self.state.store(frames * FRAME - 1, Ordering::Relaxed);
     }
 
     /// Counts what the block served since the last look, and tells of one that served often.
@@ -245,21 +279,20 @@ impl Slot {
     /// A layout that the block has to the heap.
     fn layout(&self) -> Layout {
         // SAFETY: a power of two, and the length of a block that there is.
-        unsafe { Layout::from_size_align_unchecked(self.frames.get() * FRAME, 1) }
+        unsafe { Layout::from_size_align_unchecked(self.block_len(), 1) }
     }
 
     /// Gives the block back to the heap if it is here, and forgets it if it is out: then what of a run is
     /// behind it goes back.
     pub(super) fn give(&self) {
-        let is_here = self.free.get() != NONE;
         if let Some(block) = NonNull::new(self.at.get())
-            && is_here
+            && self.is_here()
         {
-            self.free.set(NONE);
+            let layout = self.layout();
             self.forget();
             // SAFETY: its own length, and it is live to the heap; blocks of the slot were asked for
             // with alignments that are there whatever is said here.
-            unsafe { HEAP.put_large(block, self.layout()) };
+            unsafe { HEAP.put_large(block, layout) };
         }
         self.settle();
     }
@@ -275,14 +308,14 @@ impl Slot {
 
     /// Forgets the block if it is out: it does not count as kept any more.
     pub(super) fn settle(&self) {
-        if self.free.get() != NONE {
+        if self.is_here() {
             return;
         }
         if let Some(block) = NonNull::new(self.at.get()) {
-            let front = self.front.get();
+            let (layout, front) = (self.layout(), self.front.get());
             self.forget();
             if let Some(front) = front {
-                HEAP.end_loan(block, self.layout(), front, Lender::of(self));
+                HEAP.end_loan(block, layout, front, self.lender.get());
             }
         }
     }
@@ -297,13 +330,17 @@ impl Slot {
     fn forget(&self) {
         HEAP.slots.fetch_sub(self.len(), Ordering::Relaxed);
         self.len.store(0, Ordering::Relaxed);
-        self.kept.store(0, Ordering::Relaxed);
+        self.more.store(0, Ordering::Relaxed);
+        self.state.store(0, Ordering::Relaxed);
         self.at.set(ptr::null_mut());
         self.front.set(None);
     }
 
-    /// Bytes that are here, for others to count.
+    /// Bytes that are here, for others to count: all of them, or what of a run is behind the block.
     pub(super) fn kept(&self) -> usize {
-        self.kept.load(Ordering::Relaxed)
+        if self.is_here() {
+            return self.len();
+        }
+        (self.more.load(Ordering::Relaxed) * FRAME).saturating_sub(self.block_len())
     }
 }
