@@ -13,6 +13,7 @@ use std::sync::{Mutex, MutexGuard, mpsc};
 use std::thread;
 
 use strata_segregated::SegregatedAlloc;
+use strata_segregated::by_address::{ByAddress, Words};
 
 const HEAP: SegregatedAlloc = SegregatedAlloc::new();
 const KIB: usize = 1 << 10;
@@ -87,6 +88,30 @@ impl Block {
         // SAFETY: a live block of this layout.
         unsafe { HEAP.dealloc(self.at, Self::layout(self.len)) };
     }
+
+    /// A block from the face that frees by address, whose stocks are its own.
+    fn by_address(len: usize, seed: u8) -> Self {
+        let block = Self { at: with(|heap| heap.allocate(len)), len, seed };
+        assert!(!block.at.is_null());
+        block.fill();
+        block
+    }
+
+    /// Frees the block without saying how long it is.
+    fn free_by_address(self) {
+        self.check();
+        // SAFETY: 1. a live block.
+        with(|heap| unsafe { heap.free(self.at) });
+    }
+}
+
+std::thread_local! {
+    static WORDS: Words = const { Words::new() };
+}
+
+fn with<R>(work: impl FnOnce(ByAddress<'_>) -> R) -> R {
+    // SAFETY: 1. a thread-local without a destructor. 2. this is the program itself.
+    WORDS.with(|words| work(unsafe { ByAddress::of(words) }))
 }
 
 fn random(state: &mut u64) -> u64 {
@@ -169,6 +194,48 @@ fn a_lent_block_that_another_thread_frees_comes_back_whole_and_once() {
             back.send(again).unwrap();
             other.join().unwrap();
         }
+        HEAP.validate().unwrap();
+    }
+}
+
+#[test]
+fn a_lent_block_that_another_thread_resized_or_freed_is_freed_by_its_address_as_what_it_is_now() {
+    let _alone = alone();
+    for step in 0..20 {
+        HEAP.purge();
+        Block::by_address(800 * KIB, 1).free_by_address();
+        let mut lent = Block::by_address(100 * KIB, 2);
+        let at = lent.at.addr();
+        let lent = thread::spawn(move || {
+            match step % 4 {
+                // The loan ends; the block is as long as before then, or not.
+                0 => lent.resize(60 * KIB),
+                1 => {
+                    lent.resize(60 * KIB);
+                    lent.resize(100 * KIB);
+                }
+                // That thread keeps the run, and lends it.
+                2 => {
+                    lent.free();
+                    lent = Block::new(100 * KIB, 3);
+                }
+                _ => {
+                    lent.free();
+                    lent = Block::new(300 * KIB, 3);
+                    lent.resize(200 * KIB);
+                }
+            }
+            lent
+        });
+        let lent = lent.join().unwrap();
+        assert!(step % 4 < 2 || lent.at.addr() == at, "the run went back and forth");
+        let len = lent.len;
+        // SAFETY: 1. a live block.
+        assert_eq!(with(|heap| unsafe { heap.usable_len(lent.at) }), len);
+        lent.free_by_address();
+        let others = [100, 60, 700, 100].map(|len| Block::by_address(len * KIB, len as u8));
+        HEAP.validate().unwrap();
+        others.into_iter().for_each(Block::free_by_address);
         HEAP.validate().unwrap();
     }
 }

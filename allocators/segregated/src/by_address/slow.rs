@@ -98,6 +98,10 @@ fn begins(block: NonNull<u8>, class: usize, span: SpanId) -> bool {
 #[inline(never)]
 pub(super) unsafe extern "C" fn free_slow(block: *mut u8, stocks: &Stocks) {
     let Some(at) = NonNull::new(block) else { return };
+    // SAFETY: 1. the caller's.
+    if unsafe { stocks::put_lent_in(stocks, at) } {
+        return;
+    }
     match find(at) {
         #[cfg(feature = "profile")]
         Found::Sample { class } => sampled::put(class, block),

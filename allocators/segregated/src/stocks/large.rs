@@ -150,6 +150,16 @@ pub(crate) unsafe fn put_large_in(stocks: &Stocks, block: NonNull<u8>, layout: L
     }
 }
 
+/// Takes a large block back that this thread lent, if it is the one: no table has to be asked for its length.
+///
+/// # Safety
+///
+/// 1. `block` is a live block of the process heap.
+#[inline(always)]
+pub(crate) unsafe fn put_lent_in(stocks: &Stocks, block: NonNull<u8>) -> bool {
+    stocks.slot.put_lent(block.as_ptr())
+}
+
 /// # Safety
 ///
 /// 1. As for [`put_large`].

@@ -40,7 +40,7 @@ use crate::process::HEAP;
 
 pub(crate) use forked::{forget_others, hold, let_go, note_others};
 pub(crate) use large::{
-    put_large, put_large_in, resize_large, resize_large_in, take_large, take_large_in,
+    put_large, put_large_in, put_lent_in, resize_large, resize_large_in, take_large, take_large_in,
     take_large_zeroed, take_large_zeroed_in,
 };
 #[cfg(feature = "measures")]

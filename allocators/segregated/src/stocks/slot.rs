@@ -172,6 +172,17 @@ impl Slot {
             && self.hold(last)
     }
 
+    /// [`Slot::put`] of a block whose length nobody said, if it is the front of a run: another thread that
+    /// gave it another length ended the loan.
+    #[inline(always)]
+    pub(super) fn put_lent(&self, block: *mut u8) -> bool {
+        self.at.get() == block
+            && !self.is_here()
+            && self.front.get().is_some()
+            && self.is_own()
+            && self.hold(self.state() - 1)
+    }
+
     /// The block is here, and ends with the byte `last`; answers false where somebody has to look first.
     #[inline(always)]
     fn hold(&self, last: usize) -> bool {
