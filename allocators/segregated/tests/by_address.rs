@@ -2,6 +2,8 @@
 //! frees there, each in a child process.
 #![cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 
+#[path = "shadow/laws.rs"]
+mod laws;
 #[path = "shadow/poison.rs"]
 mod poison;
 #[path = "shadow/runner.rs"]
@@ -17,7 +19,7 @@ use proptest::prelude::*;
 use runner::{Limits, Regime, Subject, play};
 use strata_core::{ByteCount, Stats};
 use strata_segregated::by_address::{ByAddress, Words};
-use strata_segregated::{Broken, Checked, SegregatedAlloc};
+use strata_segregated::{Broken, Checked, Report, SegregatedAlloc};
 
 thread_local! {
     static WORDS: Words = const { Words::new() };
@@ -126,6 +128,9 @@ impl Subject for Heap {
     fn stats(&self) -> Stats {
         // What was asked for is counted by the other face only.
         Stats { requested: None, ..SegregatedAlloc.stats() }
+    }
+    fn report(&self) -> Report {
+        Report { stats: self.stats(), ..SegregatedAlloc.report() }
     }
 }
 

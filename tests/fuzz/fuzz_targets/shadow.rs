@@ -4,6 +4,8 @@
 //! are the program.
 #![no_main]
 
+#[path = "../../../allocators/segregated/tests/shadow/laws.rs"]
+mod laws;
 #[path = "../../../allocators/segregated/tests/shadow/poison.rs"]
 mod poison;
 #[path = "../../../allocators/segregated/tests/shadow/runner.rs"]

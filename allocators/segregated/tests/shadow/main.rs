@@ -2,6 +2,7 @@
 #![cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 
 mod large;
+mod laws;
 mod poison;
 mod runner;
 mod subjects;

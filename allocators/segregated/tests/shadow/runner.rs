@@ -5,9 +5,9 @@
 use core::alloc::{GlobalAlloc, Layout};
 use std::collections::BTreeMap;
 
-use crate::poison;
+use crate::{laws, poison};
 use strata_core::Stats;
-use strata_segregated::{Broken, Checked};
+use strata_segregated::{Broken, Checked, Report};
 
 /// What the runner needs of a heap besides blocks.
 pub(crate) trait Subject: GlobalAlloc {
@@ -16,6 +16,7 @@ pub(crate) trait Subject: GlobalAlloc {
     fn good_size(&self, layout: Layout) -> usize;
     fn validate(&self) -> Result<Checked, Broken>;
     fn stats(&self) -> Stats;
+    fn report(&self) -> Report;
     /// Whether nobody else uses the heap, so that its figures are exact.
     const ALONE: bool = true;
 }
@@ -124,6 +125,7 @@ pub(crate) fn play<H: Subject>(heap: &H, limits: Limits, program: &[u8]) -> usiz
     let mut steps = 0_usize;
     while !bytes.0.is_empty() {
         player.step(&mut bytes);
+        player.check_figures();
         steps += 1;
         if steps.is_multiple_of(32) {
             player.check();
@@ -132,6 +134,7 @@ pub(crate) fn play<H: Subject>(heap: &H, limits: Limits, program: &[u8]) -> usiz
     player.check();
     while let Some(first) = player.blocks.keys().next().copied() {
         player.free(first);
+        player.check_figures();
     }
     player.check();
     player.refused
@@ -268,20 +271,26 @@ impl<H: Subject> Player<'_, H> {
         self.enter(moved, new);
     }
 
-    /// Compares the heap's tables with each other and with the books.
-    fn check(&self) {
-        if let Err(broken) = self.heap.validate() {
-            panic!("{broken}");
-        }
+    /// Compares the heap's figures with each other and with the books.
+    fn check_figures(&self) {
+        let stats = self.heap.stats();
+        laws::hold_of(&stats);
         if !H::ALONE {
             return;
         }
-        let stats = self.heap.stats();
-        assert_eq!(stats.check_laws(), Ok(()), "{stats:?}");
+        laws::hold_of_report(&self.heap.report(), &stats);
         let owned: usize = self.blocks.values().map(|block| block.len).sum();
         assert_eq!(stats.allocated.map(|bytes| bytes.0), Some(owned), "what is out");
         if let Some(requested) = stats.requested {
             assert_eq!(requested.0, self.live, "what was asked for");
         }
+    }
+
+    /// Compares the heap's tables with each other, too.
+    fn check(&self) {
+        if let Err(broken) = self.heap.validate() {
+            panic!("{broken}");
+        }
+        self.check_figures();
     }
 }

@@ -8,7 +8,7 @@ use crate::runner::{Limits, Regime, Subject, play};
 use strata_core::lock::{RawLock, SpinLock};
 use strata_core::source::Counted;
 use strata_core::{ByteCount, Source, Stats};
-use strata_segregated::{Broken, Checked, GiveBack, Heap, SegregatedAlloc};
+use strata_segregated::{Broken, Checked, GiveBack, Heap, Report, SegregatedAlloc};
 
 /// The process heap, used explicitly: the program's own blocks are the system allocator's.
 pub(crate) struct ProcessHeap;
@@ -29,6 +29,9 @@ where
     }
     fn stats(&self) -> Stats {
         Heap::stats(self)
+    }
+    fn report(&self) -> Report {
+        Heap::report(self)
     }
 }
 
@@ -69,6 +72,9 @@ impl Subject for ProcessHeap {
     }
     fn stats(&self) -> Stats {
         SegregatedAlloc.stats()
+    }
+    fn report(&self) -> Report {
+        SegregatedAlloc.report()
     }
 }
 
