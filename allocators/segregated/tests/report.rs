@@ -74,13 +74,15 @@ fn is_json(text: &str) -> bool {
 
 #[test]
 fn the_process_heap_s_report_and_usage_are_of_this_process() {
+    /// Bytes of the blocks below; the other test's are gone or not there yet.
+    const LEAST: usize = 1000 * 3000 + (5 << 20);
     let kept: Vec<Box<[u8; 3000]>> = (0..1000).map(|_| Box::new([1; 3000])).collect();
     let big = vec![1_u8; 5 << 20];
     let report = ALLOC.report();
     let class = report.classes.iter().find(|class| class.block_len == 3072).unwrap();
     assert!(class.live() >= 1000, "{class:?}");
     assert!(report.large.chunk_bytes >= 5 << 20 && report.large.chunks >= 1);
-    assert!(report.stats.allocated.unwrap().get() >= (8 << 20));
+    assert!(report.stats.allocated.unwrap().get() >= LEAST);
     report.stats.check_laws().unwrap();
     let text = report.to_string();
     assert!(text.lines().any(|line| line.trim_start().starts_with("3072 ")), "{text}");
@@ -89,8 +91,8 @@ fn the_process_heap_s_report_and_usage_are_of_this_process() {
     assert!(json.contains("{\"block_len\":3072,\"spans\":"), "{json}");
 
     let usage = ALLOC.memory_usage();
-    assert!(usage.heap_used <= usage.heap_total && usage.heap_used.get() >= 8 << 20);
-    assert!(usage.rss.unwrap().get() >= 8 << 20);
+    assert!(usage.heap_used <= usage.heap_total && usage.heap_used.get() >= LEAST);
+    assert!(usage.rss.unwrap().get() >= LEAST);
     assert!(usage.external.unwrap() < usage.rss.unwrap());
     drop((kept, big));
     let before = ALLOC.report().given_back.unwrap();
