@@ -15,6 +15,7 @@ thread_local! {
 unsafe extern "C" {
     fn malloc(size: usize) -> *mut u8;
     fn free(block: *mut u8);
+    fn realloc(block: *mut u8, size: usize) -> *mut u8;
     fn malloc_trim(pad: usize) -> c_int;
     fn dlsym(library: *mut c_void, name: *const core::ffi::c_char) -> *mut c_void;
 }
@@ -98,6 +99,19 @@ impl Face {
                 }
             }
         }
+    }
+
+    pub(crate) fn resize(self, block: *mut u8, size: usize, new: usize) -> *mut u8 {
+        let block = black_box(block);
+        // SAFETY: none where the block is not one, on purpose, in a child that ends.
+        let resized = unsafe {
+            match self {
+                Self::ByLayout => SegregatedAlloc.realloc(block, layout(size), new),
+                Self::ByAddress => Self::with(|heap| heap.reallocate(block, new)),
+                Self::C => realloc(block, new),
+            }
+        };
+        black_box(resized)
     }
 
     /// What is seen late is seen now.

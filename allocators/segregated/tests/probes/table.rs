@@ -83,6 +83,27 @@ fn reuse(face: Face, size: usize) -> End {
     neutral(!blocks.iter().any(|block| shows(*block, size)))
 }
 
+fn misaligned_resize(face: Face, size: usize, by: usize, new: usize) -> End {
+    if !CANARIES && size < LARGE && face != Face::C {
+        // Nobody looks, and what is filled and read there is at no word.
+        return WentWrong;
+    }
+    face.resize(face.allocate(size).wrapping_add(by), size, new);
+    face.flush();
+    WentWrong
+}
+
+/// Whether what a shrink cuts off can be read, where it was or, with `regrows`, in the block that grew again. Its
+/// first bytes may be of the word that stood behind the shorter block, and so be anything.
+fn shrink(face: Face, size: usize, new: usize, regrows: bool) -> End {
+    let block = face.allocate(size);
+    fill(block, size);
+    let less = face.resize(block, size, new);
+    let at = if regrows { face.resize(less, new, size) } else { block };
+    let from = new + if CANARIES { 8 } else { 0 };
+    neutral(!shows(at.wrapping_add(from), size - from))
+}
+
 fn sampled(face: Face) -> End {
     for _ in 0..200_000 {
         let block = face.allocate(64);
@@ -102,8 +123,10 @@ const GUARDS: bool = cfg!(feature = "guard-pages");
 pub(crate) const LARGE: usize = 100 << 10;
 /// A block that ends where its pages do, whether there is a word behind it or not.
 const FULL: usize = (64 << 10) - if CANARIES { 8 } else { 0 };
+/// The same, of a chunk of its own.
+const HUGE_FULL: usize = (2 << 20) - if CANARIES { 8 } else { 0 };
 
-pub(crate) const PROBES: [(&str, Probe, Promise); 25] = [
+pub(crate) const PROBES: [(&str, Probe, Promise); 33] = [
     // What is wrong of these is seen without any measure, but late.
     ("double free", |face| double(face, 48, false), (true, Stopped)),
     ("double free, another between", |face| double(face, 48, true), (true, Stopped)),
@@ -157,6 +180,42 @@ pub(crate) const PROBES: [(&str, Probe, Promise); 25] = [
     ("wrong size", |face| wrong_size(face, 48, 200), (true, Stopped)),
     ("wrong size of the same class", |face| wrong_size(face, 48, 47), (CANARIES, Stopped)),
     ("wrong size, large", |face| wrong_size(face, LARGE, 2 * LARGE), (true, Stopped)),
+    ("misaligned resize", |face| misaligned_resize(face, 96, 4, 90), (CANARIES, Stopped)),
+    (
+        "misaligned resize, to another class",
+        |face| misaligned_resize(face, 96, 4, 300),
+        (CANARIES, Stopped),
+    ),
+    (
+        "misaligned resize, large",
+        |face| misaligned_resize(face, LARGE, 4, 2 * LARGE),
+        (true, Stopped),
+    ),
+    (
+        "read of what a shrink cut off, within pages",
+        |face| shrink(face, LARGE, LARGE - 1000, false),
+        (CANARIES && (QUARANTINE || ZERO), Neutralised),
+    ),
+    (
+        "read of what a shrink cut off",
+        |face| shrink(face, LARGE, FULL, false),
+        (QUARANTINE || ZERO, Neutralised),
+    ),
+    (
+        "read of what a shrink cut off, huge",
+        |face| shrink(face, 6 << 20, HUGE_FULL, false),
+        (QUARANTINE || ZERO, Neutralised),
+    ),
+    (
+        "growth over what a shrink cut off",
+        |face| shrink(face, LARGE, FULL, true),
+        (QUARANTINE || ZERO, Neutralised),
+    ),
+    (
+        "growth over what a shrink cut off, huge",
+        |face| shrink(face, 6 << 20, HUGE_FULL, true),
+        (QUARANTINE || ZERO, Neutralised),
+    ),
     (
         "size overflow",
         |face| {
