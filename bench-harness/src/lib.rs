@@ -13,7 +13,8 @@
 //!   frames, [`regions`], allocators of blocks over a given region, and [`pools`] of equal blocks.
 //! - [`run`]: the parent: which children, in which order, and what they say.
 //! - [`check`]: the judge of a checked replay.
-//! - [`mem`]: what the system knows of any process's memory.
+//! - [`mem`]: what the system knows of any process's memory; [`heap_report`]: what a heap of
+//!   strata-segregated told of itself, drawn.
 //! - [`results`]: rows with a versioned schema; [`report`]: the page made from them;
 //!   [`explain()`]: a row in words.
 //! - [`assert_frag!`]: one number for the tests of an allocator's own crate.
@@ -29,6 +30,7 @@ mod footprint;
 mod frag;
 pub mod frames;
 pub mod heap;
+pub mod heap_report;
 pub mod import;
 mod interleaved;
 mod kernel;

@@ -9,6 +9,7 @@ mod footprint;
 mod frames;
 mod gallery;
 mod gate;
+mod heap;
 mod import;
 mod mem;
 mod minimise;
@@ -56,6 +57,8 @@ enum Command {
     Pools(pools::Args),
     /// Tell where a process's memory is, or the machine's: one screen, again and again, JSON, a picture.
     Mem(mem::Args),
+    /// Draw a program's heap, from the report that the program wrote: a page, or SVG.
+    Heap(heap::Args),
     /// Replay one workload on one subject.
     Replay(replay::Args),
     /// Draw the heap of one subject at one place of a workload, as SVG.
@@ -145,6 +148,7 @@ pub fn command_with(linked: &Linked) -> ExitCode {
         Command::Absorb(args) => absorb::main(&args),
         Command::Explain(args) => explain::main(&args),
         Command::Gate(args) => gate::main(&args),
+        Command::Heap(args) => heap::main(&args),
         Command::Import(args) => import::main(&args),
         Command::Mem(args) => mem::main(&args),
         Command::Minimise(args) => minimise::main(&args),

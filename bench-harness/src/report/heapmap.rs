@@ -32,7 +32,7 @@ pub(super) const PALETTE: [[u8; 3]; 13] = [
 
 const TILE_BYTES: u64 = 2 << 20;
 
-pub(super) fn colour(digit: usize) -> String {
+pub(crate) fn colour(digit: usize) -> String {
     let [red, green, blue] = PALETTE[digit];
     format!("#{red:02x}{green:02x}{blue:02x}")
 }
