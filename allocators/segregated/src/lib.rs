@@ -18,6 +18,8 @@ pub mod class;
 mod destroy;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 mod fork;
+#[cfg(all(feature = "metrics", target_os = "linux", not(strata_loom)))]
+mod gauges;
 mod give_back;
 mod global;
 mod ground;
@@ -62,6 +64,8 @@ pub use background::{Background, BackgroundError};
 pub use budget::GiveBack;
 pub use check::{Broken, Checked, Walked};
 pub use destroy::StillLive;
+#[cfg(all(feature = "metrics", target_os = "linux", not(strata_loom)))]
+pub use gauges::Gauges;
 #[cfg(feature = "std")]
 pub use global::SegregatedAlloc;
 pub use heap::Heap;
