@@ -237,6 +237,7 @@ pub(crate) struct Lender([u32; 2]);
 #[cfg(any(all(feature = "std", target_os = "linux", not(strata_loom)), all(test, strata_loom)))]
 impl Lender {
     /// No thread.
+    #[cfg(not(strata_loom))]
     pub(crate) const NOBODY: Self = Self([0; 2]);
 
     /// The one whose place, at a multiple of eight, this is.

@@ -14,13 +14,7 @@ use crate::resident::Grown;
 /// A large block; null where the system has no more.
 #[inline(always)]
 pub(crate) fn take_large(layout: Layout) -> *mut u8 {
-    with(|stocks| take_large_at(stocks, layout))
-}
-
-/// [`take_large_in`], called: for callers that there are many of.
-#[inline(never)]
-fn take_large_at(stocks: &Stocks, layout: Layout) -> *mut u8 {
-    take_large_in(stocks, layout)
+    with(|stocks| take_large_in(stocks, layout))
 }
 
 /// [`take_large`] with the thread's own `stocks` at hand.
@@ -36,8 +30,7 @@ pub(crate) fn take_large_for(stocks: &Stocks, layout: Layout, asked: Layout) -> 
         Some(block) => block,
         None => take_other(stocks, layout),
     };
-    count(stocks, block, asked);
-    block
+    count(stocks, block, asked)
 }
 
 /// A large block, which the slot has not or with another length.
@@ -49,12 +42,15 @@ fn take_other(stocks: &Stocks, layout: Layout) -> *mut u8 {
     }
 }
 
-/// Counts a large request that got `block`.
-#[inline]
-pub(super) fn count(stocks: &Stocks, block: *mut u8, layout: Layout) {
+/// Counts a large request that got `block`, and answers it.
+#[inline(always)]
+pub(super) fn count(stocks: &Stocks, block: *mut u8, layout: Layout) -> *mut u8 {
     #[cfg(feature = "profile")]
-    super::sampled::count_large(stocks, block, layout);
-    let _ = (stocks, block, layout);
+    if stocks.counts(layout.size()) {
+        return super::sampled::look_at_large(stocks, block, layout);
+    }
+    let _ = (stocks, layout);
+    block
 }
 
 /// Has the profiler know that a large block is freed, or becomes another.
@@ -88,16 +84,14 @@ pub(crate) fn take_large_zeroed_for(stocks: &Stocks, layout: Layout, asked: Layo
         unsafe { slot.note_zeroed(layout.size(), dense) };
         // Of what is behind a block that is shorter nothing is known.
         slot.dense.set(dense && frames_of(layout.size()) * FRAME == slot.len());
-        count(stocks, block, asked);
-        return block;
+        return count(stocks, block, asked);
     }
     let (block, zero) = take_slow(stocks, layout);
     if !zero && !block.is_null() {
         // SAFETY: 1. as above.
         unsafe { zero::clear(block, layout.size(), false, &slot.habit) };
     }
-    count(stocks, block, asked);
-    block
+    count(stocks, block, asked)
 }
 
 /// A large block that the slot has not, and whether it is zero.
@@ -123,18 +117,7 @@ fn take_slow(stocks: &Stocks, layout: Layout) -> (*mut u8, bool) {
 #[inline(always)]
 pub(crate) unsafe fn put_large(block: NonNull<u8>, layout: Layout) {
     // SAFETY: 1. the caller's.
-    with(|stocks| unsafe { put_large_at(stocks, block, layout) });
-}
-
-/// [`put_large_in`], called: for callers that there are many of.
-///
-/// # Safety
-///
-/// 1. As there.
-#[inline(never)]
-unsafe fn put_large_at(stocks: &Stocks, block: NonNull<u8>, layout: Layout) {
-    // SAFETY: 1. the caller's.
-    unsafe { put_large_in(stocks, block, layout) };
+    with(|stocks| unsafe { put_large_in(stocks, block, layout) });
 }
 
 /// [`put_large`] with the thread's own `stocks` at hand.

@@ -70,18 +70,17 @@ pub(super) fn not_null(block: *mut u8) -> *mut u8 {
     block
 }
 
-/// Counts a large request that got `block`, and has it looked at if it is a sample.
-#[inline]
-pub(super) fn count_large(stocks: &Stocks, block: *mut u8, layout: Layout) {
-    if !stocks.counts(layout.size()) {
-        return;
-    }
+/// Has a large request looked at that got `block`, which may be a sample. Answers the block.
+#[cold]
+#[inline(never)]
+pub(super) fn look_at_large(stocks: &Stocks, block: *mut u8, layout: Layout) -> *mut u8 {
     if let Some(rate) = stocks.sampling.is_due(layout.size()) {
         take::large(stocks, block, layout, rate);
         // So that its free comes by the slow way, which looks for samples.
         stocks.slot.settle();
     }
     profile::grant(&stocks.sampling);
+    block
 }
 
 impl Thread {
