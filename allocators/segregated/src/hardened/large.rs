@@ -9,7 +9,7 @@ use strata_core::sync::unexplored::AtomicUsize;
 use strata_os::memory;
 
 use super::shape::Shape;
-use super::{CANARIES, GUARDS, QUARANTINE, WORD, ZERO, none, seal, small, waiting};
+use super::{CANARIES, GUARDS, QUARANTINE, WORD, ZERO, fill, none, seal, waiting};
 use crate::central::Platform;
 use crate::process::{HEAP, Process};
 use crate::stocks::{self, Stocks};
@@ -163,7 +163,7 @@ pub(super) unsafe fn put_shaped(
             if is_long {
                 empty(block, shape.body);
             } else {
-                block.write_bytes(small::POISON, filled);
+                block.write_bytes(fill::POISON, filled);
             }
         }
         if QUARANTINE {
@@ -231,7 +231,7 @@ impl Kept {
         // SAFETY: 1. filled when it was freed, and nobody's since; 1. and unsealed.
         let untouched = self.is_untouchable
             || unsafe {
-                small::is_filled(self.block, self.filled)
+                fill::is_filled(self.block, self.filled)
                     && (!CANARIES || seal::is_unsealed(self.block, self.shape.body))
             };
         if !untouched {
@@ -296,7 +296,7 @@ unsafe fn wipe(block: NonNull<u8>, from: usize, cut: usize) {
         if pages != 0 {
             empty(at, pages);
         }
-        at.as_ptr().add(pages).write_bytes(small::POISON, cut - pages);
+        at.as_ptr().add(pages).write_bytes(fill::POISON, cut - pages);
     }
 }
 
@@ -366,7 +366,7 @@ pub(super) unsafe fn resize_shaped(
             to.add(other.lead)
         };
         if CANARIES {
-            to.add(new).write_bytes(small::POISON, lost.saturating_sub(new));
+            to.add(new).write_bytes(fill::POISON, lost.saturating_sub(new));
             seal::seal(to.as_ptr(), other.body, new);
         }
         Some(to.as_ptr())

@@ -7,7 +7,7 @@
 //! | feature | what is done | file |
 //! |---|---|---|
 //! | `canaries` | a keyed word behind each block, checked when it is freed or resized | `seal.rs` |
-//! | `quarantine` | freed blocks wait, poisoned, and are looked at before they are used again | `quarantine.rs`, `waiting.rs` |
+//! | `quarantine` | freed blocks wait, poisoned, and are looked at before they are used again | `quarantine.rs`, `waiting.rs`, `fill.rs` |
 //! | `zero-on-free` | a freed block is zeroed | `small.rs`, `large.rs` |
 //! | `random-order` | which block comes next is drawn | `here.rs`, `quarantine.rs`, `stocks/watched.rs` |
 //! | `guard-pages` | untouchable pages around large blocks, and between regions | `large.rs`, `fences.rs` |
@@ -22,6 +22,7 @@
 pub(crate) mod by_address;
 #[cfg(feature = "guard-pages")]
 mod fences;
+mod fill;
 mod here;
 mod large;
 mod quarantine;

@@ -10,7 +10,7 @@
 use core::cell::Cell;
 use core::ptr::{self, NonNull};
 
-use super::{put_plain, small};
+use super::{fill, put_plain};
 use crate::class::{self, CLASSES};
 use crate::stocks::{self, Stocks};
 
@@ -104,9 +104,9 @@ pub(super) unsafe fn keep(stocks: &Stocks, class: usize, block: *mut u8, len: us
     // SAFETY: 1. the caller's, here and there; 1. what waited here was filled, and has the same class.
     unsafe {
         if leaves.is_null() {
-            return small::fill(block, len);
+            return fill::fill(block, len);
         }
-        small::fill_and_check(block, leaves, len);
+        fill::fill_and_check(block, leaves, len);
         put_plain(stocks, class, leaves);
     }
 }
@@ -121,12 +121,13 @@ unsafe fn keep_long(stocks: &Stocks, table: &Table, class: usize, block: *mut u8
     let turn = table.turn.get();
     table.turn.set((turn + 1) % SHARED);
     let (leaves, old) = table.shared[turn].replace((block, class));
-    // SAFETY: 1. the caller's, here and there; 1. what waited here was filled.
+    // SAFETY: 1. the caller's, here and there; 1. what waited here was filled. 2. Both classes are long ones.
     unsafe {
-        small::fill(block, len);
-        if !leaves.is_null() {
-            leave(stocks, old, leaves);
+        if leaves.is_null() {
+            return fill::fill(block, len);
         }
+        fill::fill_and_check_long(block, len, leaves, class::cut(old).block_len());
+        put_plain(stocks, old, leaves);
     }
 }
 
@@ -143,7 +144,7 @@ unsafe fn keep_slow(stocks: &Stocks, class: usize, block: *mut u8, len: usize) {
         if begin(stocks) {
             return keep(stocks, class, block, len);
         }
-        small::fill(block, len);
+        fill::fill(block, len);
         put_plain(stocks, class, block);
     }
 }
@@ -168,7 +169,7 @@ fn begin(stocks: &Stocks) -> bool {
 unsafe fn leave(stocks: &Stocks, class: usize, block: *mut u8) {
     // SAFETY: 1. the caller's, here and there.
     unsafe {
-        small::check_untouched(block, class::cut(class).block_len());
+        fill::check_untouched(block, class::cut(class).block_len());
         put_plain(stocks, class, block);
     }
 }

@@ -1,0 +1,300 @@
+//! Freed blocks are filled, and looked at before they are used again.
+//!
+//! Where a block comes and another one leaves, both is done in one pass: one half waits for the stores, the other for the
+//! loads.
+
+use strata_core::misuse;
+
+use super::{CANARIES, WORD, ZERO, seal};
+
+/// What stands in freed blocks.
+pub(super) const POISON: u8 = if ZERO { 0 } else { 0xDF };
+const SHORT: u64 = u64::from_ne_bytes([POISON; 8]);
+
+/// Bytes that are filled and looked at together.
+const STEP: usize = 16;
+/// Bytes of a block up to which that is done by such steps, without a call.
+const SHORT_BODY: usize = 8 * STEP;
+/// Bytes that are filled and looked at together in longer ones: four of the vectors that most processors have.
+const STRIDE: usize = 128;
+
+/// What a stride differs by, for each of its words.
+type Differs = [u64; STRIDE / size_of::<u64>()];
+
+const _: () = assert!(STRIDE <= SHORT_BODY);
+
+/// Fills a freed block.
+///
+/// # Safety
+///
+/// 1. `block` has `len` bytes of the caller's.
+#[inline(always)]
+pub(super) unsafe fn fill(block: *mut u8, len: usize) {
+    // SAFETY: 1. the caller's.
+    unsafe { block.write_bytes(POISON, len - WORD) };
+}
+
+/// Fills a step of a block. Answers what differs from poison in the same step of another one.
+///
+/// # Safety
+///
+/// 1. Behind `at` both have [`STEP`] bytes.
+#[inline(always)]
+unsafe fn fill_step(block: *mut u8, other: *mut u8, at: usize) -> u64 {
+    // SAFETY: 1. the caller's.
+    unsafe {
+        block.add(at).cast::<[u64; 2]>().write_unaligned([SHORT; 2]);
+        let [low, high] = other.add(at).cast::<[u64; 2]>().read_unaligned();
+        (low ^ SHORT) | (high ^ SHORT)
+    }
+}
+
+/// [`fill`] of a block, and [`check_untouched`] of another one as long: most are short, and then it is done
+/// without a call, by steps that may overlap.
+///
+/// # Safety
+///
+/// 1. As for both.
+#[inline(always)]
+pub(super) unsafe fn fill_and_check(block: *mut u8, other: *mut u8, len: usize) {
+    let body = len - WORD;
+    // SAFETY: 1. the caller's, all: parts of both blocks, whose lengths are multiples of 8.
+    unsafe {
+        let step = |at| fill_step(block, other, at);
+        let differs = if body < STEP {
+            if body == 0 {
+                0
+            } else {
+                block.cast::<u64>().write_unaligned(SHORT);
+                other.cast::<u64>().read_unaligned() ^ SHORT
+            }
+        } else if body <= 4 * STEP {
+            let middle = STEP.min(body - STEP);
+            step(0) | step(middle) | step(body - STEP - middle) | step(body - STEP)
+        } else if body <= SHORT_BODY {
+            let first = step(0) | step(STEP) | step(2 * STEP) | step(3 * STEP);
+            let end = body - STEP;
+            first | step(end - 3 * STEP) | step(end - 2 * STEP) | step(end - STEP) | step(end)
+        } else {
+            return fill_and_check_long(block, len, other, len);
+        };
+        if differs != 0 || CANARIES && !seal::is_unsealed(other, len) {
+            written();
+        }
+    }
+}
+
+/// [`fill`] of a block, and [`check_untouched`] of another one, which may have another length: both are long.
+///
+/// # Safety
+///
+/// 1. As for both.
+/// 2. Both have more than [`SHORT_BODY`] bytes before the word.
+#[inline(never)]
+pub(super) unsafe fn fill_and_check_long(block: *mut u8, len: usize, other: *mut u8, old: usize) {
+    let (body, looked) = (len - WORD, old - WORD);
+    // SAFETY: 1. and 2. the caller's.
+    let filled = unsafe { fill_and_look(block, body, other, looked) };
+    // SAFETY: 1. the caller's.
+    if !filled || CANARIES && !unsafe { seal::is_unsealed(other, old) } {
+        written();
+    }
+}
+
+/// Fills `body` bytes of a block. Answers whether all of `looked` bytes of another one are poison.
+///
+/// # Safety
+///
+/// 1. The blocks have so many bytes, of the caller's; the other one's were written once.
+/// 2. Both are [`STRIDE`] at least, and multiples of 8.
+#[inline(always)]
+unsafe fn fill_and_look(block: *mut u8, body: usize, other: *mut u8, looked: usize) -> bool {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: 1. and 2. the caller's; the processor has what it is compiled for.
+        return unsafe { fill_and_look_wide(block, body, other, looked) };
+    }
+    // SAFETY: 1. and 2. the caller's.
+    unsafe { fill_and_look_by_strides(block, body, other, looked) }
+}
+
+/// [`fill_and_look`], by the vectors of most processors.
+///
+/// # Safety
+///
+/// 1. and 2. as there.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[target_feature(enable = "avx2")]
+unsafe fn fill_and_look_wide(block: *mut u8, body: usize, other: *mut u8, looked: usize) -> bool {
+    // SAFETY: 1. and 2. the caller's.
+    unsafe { fill_and_look_by_strides(block, body, other, looked) }
+}
+
+/// # Safety
+///
+/// 1. and 2. as for [`fill_and_look`].
+#[inline(always)]
+unsafe fn fill_and_look_by_strides(
+    block: *mut u8,
+    body: usize,
+    other: *mut u8,
+    looked: usize,
+) -> bool {
+    let both = body.min(looked);
+    let (mut differs, mut at) = (Differs::default(), 0);
+    // SAFETY: 1. and 2. the caller's: a stride that is begun ends in both, the last one overlaps the one before.
+    unsafe {
+        if body > both {
+            block.add(both).write_bytes(POISON, body - both);
+        }
+        // Looked at first: behind a store, a load of the same place in another page waits.
+        while at + STRIDE < both {
+            look(other.add(at), &mut differs);
+            fill_stride(block.add(at));
+            at += STRIDE;
+        }
+        look(other.add(both - STRIDE), &mut differs);
+        fill_stride(block.add(both - STRIDE));
+        if looked > both {
+            look_by_strides(other, both, looked, &mut differs);
+        }
+    }
+    are_zero(&differs)
+}
+
+/// Looks at `[from, to)` of a block.
+///
+/// # Safety
+///
+/// 1. The block has `to` bytes, [`STRIDE`] at least, of the caller's, which were written once.
+#[inline(always)]
+unsafe fn look_by_strides(block: *mut u8, from: usize, to: usize, differs: &mut Differs) {
+    let mut at = from;
+    // SAFETY: 1. the caller's: a stride that is begun ends in the block, the last one overlaps the one before.
+    unsafe {
+        while at + STRIDE < to {
+            look(block.add(at), differs);
+            at += STRIDE;
+        }
+        look(block.add(to - STRIDE), differs);
+    }
+}
+
+/// # Safety
+///
+/// 1. At `at` there are [`STRIDE`] bytes of the caller's.
+#[inline(always)]
+unsafe fn fill_stride(at: *mut u8) {
+    // SAFETY: 1. the caller's.
+    unsafe { at.cast::<[u8; STRIDE]>().write_unaligned([POISON; STRIDE]) };
+}
+
+/// Notes by which bits a stride differs from poison.
+///
+/// # Safety
+///
+/// 1. At `at` there are [`STRIDE`] bytes of the caller's, which were written once.
+#[inline(always)]
+unsafe fn look(at: *mut u8, differs: &mut Differs) {
+    // SAFETY: 1. the caller's. Who still writes there is who is looked for.
+    let words = unsafe { at.cast::<Differs>().read_unaligned() };
+    differs.iter_mut().zip(words).for_each(|(all, word)| *all |= word ^ SHORT);
+}
+
+#[inline(always)]
+fn are_zero(differs: &Differs) -> bool {
+    differs.iter().fold(0, |all, word| all | word) == 0
+}
+
+/// Stops the process where a block was written after it had been freed.
+///
+/// # Safety
+///
+/// 1. `block` has `len` bytes, and was filled.
+pub(super) unsafe fn check_untouched(block: *mut u8, len: usize) {
+    // SAFETY: 1. the caller's, here and there.
+    unsafe {
+        if !is_filled(block, len - WORD) || CANARIES && !seal::is_unsealed(block, len) {
+            written();
+        }
+    }
+}
+
+/// Whether all of some bytes are poison.
+///
+/// # Safety
+///
+/// 1. At `at`, a multiple of 8, there are `len` bytes, a multiple of 8, that were written once and are the
+///    caller's alone.
+pub(super) unsafe fn is_filled(at: *mut u8, len: usize) -> bool {
+    if len < STRIDE {
+        // SAFETY: 1. the caller's. Who still writes there is who is looked for.
+        let words =
+            unsafe { core::slice::from_raw_parts(at.cast::<u64>(), len / size_of::<u64>()) };
+        return words.iter().all(|word| *word == SHORT);
+    }
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: 1. the caller's, a stride at least; the processor has what it is compiled for.
+        return unsafe { is_filled_wide(at, len) };
+    }
+    // SAFETY: 1. the caller's, a stride at least.
+    unsafe { is_filled_by_strides(at, len) }
+}
+
+/// [`is_filled`], by the vectors of most processors: a long block is looked at in half the time.
+///
+/// # Safety
+///
+/// 1. As there, and [`STRIDE`] at least.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[target_feature(enable = "avx2")]
+unsafe fn is_filled_wide(at: *mut u8, len: usize) -> bool {
+    // SAFETY: 1. the caller's.
+    unsafe { is_filled_by_strides(at, len) }
+}
+
+/// # Safety
+///
+/// 1. As for [`is_filled`], and [`STRIDE`] at least.
+#[inline(always)]
+unsafe fn is_filled_by_strides(at: *mut u8, len: usize) -> bool {
+    let mut differs = Differs::default();
+    // SAFETY: 1. the caller's.
+    unsafe { look_by_strides(at, 0, len, &mut differs) };
+    are_zero(&differs)
+}
+
+#[cold]
+#[inline(never)]
+fn written() -> ! {
+    misuse::stop("a block was written after it was freed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every length of both, every byte: what is filled ends where it should, and nothing is overlooked.
+    #[test]
+    fn one_pass_fills_one_block_and_sees_every_byte_of_the_other() {
+        const MOST: usize = 3 * STRIDE + 24;
+        for body in (STRIDE..=MOST).step_by(8) {
+            for looked in (STRIDE..=MOST).step_by(8) {
+                let (mut block, mut other) = ([1_u64; MOST / 8 + 1], [SHORT; MOST / 8 + 1]);
+                let (to, from) = (block.as_mut_ptr().cast::<u8>(), other.as_mut_ptr().cast::<u8>());
+                // SAFETY: 1. in the arrays. 2. as the loops say.
+                unsafe {
+                    from.add(looked).write(!POISON);
+                    assert!(fill_and_look(to, body, from, looked));
+                    assert!(is_filled(to, body) && to.add(body).read() == 1);
+                    assert!(is_filled(from, looked));
+                    let at = (7 * body + looked) % looked;
+                    from.add(at).write(!POISON);
+                    assert!(!fill_and_look(to, body, from, looked), "{at} of {looked}");
+                    assert!(!is_filled(from, looked), "{at} of {looked}");
+                }
+            }
+        }
+    }
+}
