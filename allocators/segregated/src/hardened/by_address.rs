@@ -89,7 +89,23 @@ pub(crate) unsafe fn free(stocks: &Stocks, block: *mut u8, said: Option<Layout>)
         return unsafe { small::put(stocks, class, block, None) };
     }
     // SAFETY: 1. the caller's.
-    unsafe { free_slow(stocks, block, said) };
+    unsafe {
+        match said {
+            None => free_unsized_slow(stocks, block),
+            Some(_) => free_slow(stocks, block, said),
+        }
+    }
+}
+
+/// Of C's ABI: see `quarantine::keep`.
+///
+/// # Safety
+///
+/// 1. As for [`free`].
+#[inline(never)]
+unsafe extern "C" fn free_unsized_slow(stocks: &Stocks, block: *mut u8) {
+    // SAFETY: 1. the caller's.
+    unsafe { free_slow(stocks, block, None) };
 }
 
 /// [`free`] of what is not small, or was said to be so long.
@@ -164,32 +180,34 @@ pub(crate) unsafe fn resize(stocks: &Stocks, block: *mut u8, new: Option<Layout>
     let Some(new) = new else { return none() };
     let Some(at) = NonNull::new(block) else { return take(stocks, new) };
     let found = find(block);
+    if let Found::Small { class } = found
+        && class_for(new) == Some(class)
+    {
+        // SAFETY: 1. the caller's; the class is the same.
+        unsafe { small::resize(class, block, None, new.size()) };
+        return block;
+    }
     // SAFETY: 1. the caller's, here and below.
     let old = unsafe { len_of(block, &found) };
-    match &found {
-        Found::Small { class } if class_for(new) == Some(*class) => {
-            // SAFETY: 1. as above; the class is the same.
-            unsafe { small::resize(*class, block, None, new.size()) };
+    if let Found::Large { shape } = &found
+        && class_for(new).is_none()
+        && let Some(other) = shape.for_size(new.size())
+    {
+        // SAFETY: 1. as above; `for_size` keeps what is in front.
+        let moved = unsafe { large::resize_shaped(stocks, at, *shape, None, other, new.size()) };
+        if let Some(block) = moved {
             return block;
         }
-        Found::Large { shape } if class_for(new).is_none() => {
-            if let Some(other) = shape.for_size(new.size()) {
-                // SAFETY: 1. as above; `for_size` keeps what is in front.
-                let moved =
-                    unsafe { large::resize_shaped(stocks, at, *shape, None, other, new.size()) };
-                if let Some(block) = moved {
-                    return block;
-                }
-            }
-        }
-        _ => {}
     }
     let to = take(stocks, new);
     if !to.is_null() {
         // SAFETY: two blocks, of so many bytes each. 1. as above.
         unsafe {
             to.copy_from_nonoverlapping(block, old.min(new.size()));
-            free(stocks, block, None);
+            match found {
+                Found::Small { class } => small::put_checked(stocks, class, block),
+                _ => free(stocks, block, None),
+            }
         }
     }
     to

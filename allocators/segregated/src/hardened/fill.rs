@@ -49,16 +49,23 @@ unsafe fn fill_step(block: *mut u8, other: *mut u8, at: usize) -> u64 {
     }
 }
 
-/// [`fill`] of a block, and [`check_untouched`] of another one as long: most are short, and then it is done
-/// without a call, by steps that may overlap.
+/// Whether blocks of `len` bytes are not filled and looked at by [`fill_and_check`].
+#[inline(always)]
+pub(super) const fn is_long(len: usize) -> bool {
+    len - WORD > SHORT_BODY
+}
+
+/// [`fill`] of a block, and [`check_untouched`] of another one as long, by steps that may overlap.
 ///
 /// # Safety
 ///
 /// 1. As for both.
+/// 2. They are not [long](is_long).
 #[inline(always)]
 pub(super) unsafe fn fill_and_check(block: *mut u8, other: *mut u8, len: usize) {
     let body = len - WORD;
-    // SAFETY: 1. the caller's, all: parts of both blocks, whose lengths are multiples of 8.
+    debug_assert!(!is_long(len));
+    // SAFETY: 1. and 2. the caller's, all: parts of both blocks, whose lengths are multiples of 8.
     unsafe {
         let step = |at| fill_step(block, other, at);
         let differs = if body < STEP {
@@ -71,12 +78,10 @@ pub(super) unsafe fn fill_and_check(block: *mut u8, other: *mut u8, len: usize) 
         } else if body <= 4 * STEP {
             let middle = STEP.min(body - STEP);
             step(0) | step(middle) | step(body - STEP - middle) | step(body - STEP)
-        } else if body <= SHORT_BODY {
+        } else {
             let first = step(0) | step(STEP) | step(2 * STEP) | step(3 * STEP);
             let end = body - STEP;
             first | step(end - 3 * STEP) | step(end - 2 * STEP) | step(end - STEP) | step(end)
-        } else {
-            return fill_and_check_long(block, len, other, len);
         };
         if differs != 0 || CANARIES && !seal::is_unsealed(other, len) {
             written();
@@ -89,7 +94,7 @@ pub(super) unsafe fn fill_and_check(block: *mut u8, other: *mut u8, len: usize) 
 /// # Safety
 ///
 /// 1. As for both.
-/// 2. Both have more than [`SHORT_BODY`] bytes before the word.
+/// 2. Both are [long](is_long).
 #[inline(never)]
 pub(super) unsafe fn fill_and_check_long(block: *mut u8, len: usize, other: *mut u8, old: usize) {
     let (body, looked) = (len - WORD, old - WORD);

@@ -26,6 +26,18 @@ impl Here {
         if state == 0 {
             state = self.seed();
         }
+        self.step(state)
+    }
+
+    /// [`random`](Self::random) where it was called before: nothing is drawn, and so nothing called.
+    #[inline(always)]
+    pub(super) fn random_again(&self) -> u64 {
+        debug_assert!(self.random.get() != 0);
+        self.step(self.random.get())
+    }
+
+    #[inline(always)]
+    fn step(&self, mut state: u64) -> u64 {
         state ^= state >> 12;
         state ^= state << 25;
         state ^= state >> 27;

@@ -231,6 +231,18 @@ unsafe fn put_plain(stocks: &Stocks, class: usize, block: *mut u8) {
     }
     // SAFETY: 1. the caller's, here and there.
     unsafe {
-        stocks::put_into(stocks, class, block, || stocks::put_slow_in(stocks, class, block));
+        stocks::put_into(stocks, class, block, || put_plain_slow(stocks, class, block));
     }
+}
+
+/// Of C's ABI: see `quarantine::keep`.
+///
+/// # Safety
+///
+/// 1. As for [`put_plain`].
+#[cold]
+#[inline(never)]
+unsafe extern "C" fn put_plain_slow(stocks: &Stocks, class: usize, block: *mut u8) {
+    // SAFETY: 1. the caller's.
+    unsafe { stocks::put_slow_in(stocks, class, block) };
 }

@@ -81,6 +81,9 @@ impl Waiting {
 
 /// Fills a block of `class` that was freed, and has it wait. Another one leaves.
 ///
+/// What it calls it calls last, and by C's ABI, which says that nothing unwinds: so C's `free` jumps there, and
+/// has nothing to keep across a call.
+///
 /// # Safety
 ///
 /// 1. `block` has `len` bytes, as its class says, and is nobody's any more.
@@ -97,7 +100,7 @@ pub(super) unsafe fn keep(stocks: &Stocks, class: usize, block: *mut u8, len: us
     }
     let Part { first, mask } = PART_OF[class];
     // The highest bits are the best ones.
-    let place = usize::from(first) + ((here.random() >> 32) as usize & usize::from(mask));
+    let place = usize::from(first) + ((here.random_again() >> 32) as usize & usize::from(mask));
     // SAFETY: places of a part are in the table. What leaves is replaced first: whatever it leads to may
     // come here again.
     let leaves = unsafe { table.own.get_unchecked(place) }.replace(block);
@@ -106,7 +109,26 @@ pub(super) unsafe fn keep(stocks: &Stocks, class: usize, block: *mut u8, len: us
         if leaves.is_null() {
             return fill::fill(block, len);
         }
+        if fill::is_long(len) {
+            return keep_longer(stocks, class, block, leaves);
+        }
         fill::fill_and_check(block, leaves, len);
+        put_plain(stocks, class, leaves);
+    }
+}
+
+/// The rest of [`keep`] where blocks are not short, and `leaves` leaves.
+///
+/// # Safety
+///
+/// 1. As there.
+/// 2. `leaves` has the same class, was filled, and waited; [`fill::is_long`].
+#[inline(never)]
+unsafe extern "C" fn keep_longer(stocks: &Stocks, class: usize, block: *mut u8, leaves: *mut u8) {
+    let len = class::cut(class).block_len();
+    // SAFETY: 1. and 2. the caller's, here and there.
+    unsafe {
+        fill::fill_and_check_long(block, len, leaves, len);
         put_plain(stocks, class, leaves);
     }
 }
@@ -117,7 +139,13 @@ pub(super) unsafe fn keep(stocks: &Stocks, class: usize, block: *mut u8, len: us
 ///
 /// 1. As there.
 #[inline(never)]
-unsafe fn keep_long(stocks: &Stocks, table: &Table, class: usize, block: *mut u8, len: usize) {
+unsafe extern "C" fn keep_long(
+    stocks: &Stocks,
+    table: &Table,
+    class: usize,
+    block: *mut u8,
+    len: usize,
+) {
     let turn = table.turn.get();
     table.turn.set((turn + 1) % SHARED);
     let (leaves, old) = table.shared[turn].replace((block, class));
@@ -138,7 +166,7 @@ unsafe fn keep_long(stocks: &Stocks, table: &Table, class: usize, block: *mut u8
 /// 1. As there.
 #[cold]
 #[inline(never)]
-unsafe fn keep_slow(stocks: &Stocks, class: usize, block: *mut u8, len: usize) {
+unsafe extern "C" fn keep_slow(stocks: &Stocks, class: usize, block: *mut u8, len: usize) {
     // SAFETY: 1. the caller's, here and there.
     unsafe {
         if begin(stocks) {
@@ -158,6 +186,8 @@ fn begin(stocks: &Stocks) -> bool {
     // SAFETY: just taken with this length.
     unsafe { table.write_bytes(0, size_of::<Table>()) };
     stocks.here.waiting.table.set(table.as_ptr().cast());
+    // The generator is seeded before it is asked again.
+    stocks.here.random();
     true
 }
 

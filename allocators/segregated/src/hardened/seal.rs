@@ -51,9 +51,15 @@ fn key_slow() -> u64 {
     }
 }
 
+/// [`key`] where a block was sealed before: nothing is drawn, and so nothing called. Zero otherwise.
 #[inline(always)]
-fn hash(block: *mut u8) -> u64 {
-    let key = key();
+fn drawn_key() -> u64 {
+    // Relaxed: see `key`. Who sealed a block, or got one from whoever did, sees the key.
+    KEY.load(Ordering::Relaxed) as u64
+}
+
+#[inline(always)]
+fn hash(block: *mut u8, key: u64) -> u64 {
     let product = u128::from(block.addr() as u64 ^ key) * u128::from(key.rotate_left(29) | 1);
     product as u64 ^ (product >> 64) as u64
 }
@@ -77,13 +83,34 @@ unsafe fn word(block: *mut u8, len: usize) -> *mut u64 {
 /// 1. `block` has `len` bytes, the caller's alone, as [`word`] wants them, and `size` is at most `len - 8`.
 #[inline(always)]
 pub(super) unsafe fn seal(block: *mut u8, len: usize, size: usize) {
+    // SAFETY: 1. the caller's.
+    unsafe { seal_by_hash(block, len, size, hash(block, key())) };
+}
+
+/// [`seal`] by a thread that sealed a block before.
+///
+/// # Safety
+///
+/// 1. As there.
+#[inline(always)]
+pub(super) unsafe fn seal_another(block: *mut u8, len: usize, size: usize) {
+    debug_assert!(drawn_key() != 0);
+    // SAFETY: 1. the caller's.
+    unsafe { seal_by_hash(block, len, size, hash(block, drawn_key())) };
+}
+
+/// # Safety
+///
+/// 1. As for [`seal`].
+#[inline(always)]
+unsafe fn seal_by_hash(block: *mut u8, len: usize, size: usize, hash: u64) {
     debug_assert!(size + WORD <= len);
     let slack = len - WORD - size;
     // SAFETY: in the block (1.): the mark ends where the word does, at most, and what of it lies on the
     // word's place is written over.
     unsafe {
         block.add(size).cast::<u64>().write_unaligned(MARKS);
-        word(block, len).write((hash(block) ^ (slack as u64) << SLACK).to_le());
+        word(block, len).write((hash ^ (slack as u64) << SLACK).to_le());
     }
 }
 
@@ -110,7 +137,7 @@ unsafe fn is_marked(from: *mut u8, slack: usize) -> bool {
 #[inline(always)]
 pub(super) unsafe fn size_of_sealed(block: *mut u8, len: usize, said: Option<usize>) -> usize {
     // SAFETY: 1. the caller's.
-    unsafe { size_by_hash(block, len, said, hash(block)) }
+    unsafe { size_by_hash(block, len, said, hash(block, drawn_key())) }
 }
 
 /// # Safety
@@ -143,11 +170,26 @@ unsafe fn size_by_hash(block: *mut u8, len: usize, said: Option<usize>, hash: u6
 ///    [`size_of_sealed`].
 #[inline(always)]
 pub(super) unsafe fn break_seal(block: *mut u8, len: usize, said: Option<usize>) {
-    let hash = hash(block);
+    let hash = hash(block, drawn_key());
     // SAFETY: 1. the caller's; behind the first call, which does not come back from what is none, it is a block.
     unsafe {
         size_by_hash(block, len, said, hash);
         word(block, len).write((!hash).to_le());
+    }
+}
+
+/// [`size_of_sealed`], and [`seal`] for another size.
+///
+/// # Safety
+///
+/// 1. As for [`break_seal`]; `new` is at most `len - 8`.
+#[inline(always)]
+pub(super) unsafe fn reseal(block: *mut u8, len: usize, said: Option<usize>, new: usize) {
+    let hash = hash(block, drawn_key());
+    // SAFETY: 1. the caller's; behind the first call it is a block.
+    unsafe {
+        size_by_hash(block, len, said, hash);
+        seal_by_hash(block, len, new, hash);
     }
 }
 
@@ -159,7 +201,7 @@ pub(super) unsafe fn break_seal(block: *mut u8, len: usize, said: Option<usize>)
 #[inline(always)]
 pub(super) unsafe fn unseal(block: *mut u8, len: usize) {
     // SAFETY: 1. the caller's.
-    unsafe { word(block, len).write((!hash(block)).to_le()) };
+    unsafe { word(block, len).write((!hash(block, drawn_key())).to_le()) };
 }
 
 /// Whether a block is marked as freed.
@@ -170,7 +212,7 @@ pub(super) unsafe fn unseal(block: *mut u8, len: usize) {
 #[inline(always)]
 pub(super) unsafe fn is_unsealed(block: *mut u8, len: usize) -> bool {
     // SAFETY: 1. the caller's.
-    u64::from_le(unsafe { word(block, len).read() }) == !hash(block)
+    u64::from_le(unsafe { word(block, len).read() }) == !hash(block, drawn_key())
 }
 
 #[cfg(test)]
@@ -190,7 +232,7 @@ mod tests {
                     assert!(!is_unsealed(block, len));
                     let next = block.add(8);
                     next.add(len - WORD).cast::<u64>().write(word(block, len).read());
-                    assert_ne!(word(next, len).read() ^ hash(next), 0);
+                    assert_ne!(word(next, len).read() ^ hash(next, key()), 0);
                     unseal(block, len);
                     assert!(is_unsealed(block, len));
                 }
@@ -207,7 +249,7 @@ mod tests {
             unsafe {
                 seal(block, 64, size);
                 *block.add(size) ^= 1;
-                let found = u64::from_le(word(block, 64).read()) ^ hash(block);
+                let found = u64::from_le(word(block, 64).read()) ^ hash(block, key());
                 assert!(found & HASH != 0 || !is_marked(block.add(size), 56 - size), "{size}");
             }
         }

@@ -1,9 +1,11 @@
 //! Blocks that have a class.
 
+use core::hint::assert_unchecked;
+
 use strata_core::misuse;
 
 use super::{CANARIES, QUARANTINE, ZERO, fill, put_plain, quarantine, seal, take_plain};
-use crate::class;
+use crate::class::{self, CLASSES};
 use crate::stocks::{self, Stocks};
 
 /// A block of `class` for `size` bytes; null where the system has no more.
@@ -22,8 +24,8 @@ pub(super) fn take(stocks: &Stocks, class: usize, size: usize) -> *mut u8 {
 pub(super) fn take_at_hand(stocks: &Stocks, class: usize, size: usize) -> *mut u8 {
     let block = stocks::take_from(stocks, class, core::ptr::null_mut);
     if CANARIES && !block.is_null() {
-        // SAFETY: 1. as in `take`.
-        unsafe { seal::seal(block, class::cut(class).block_len(), size) };
+        // SAFETY: 1. as in `take`, where the first block came from that this thread sealed: it filled the stock.
+        unsafe { seal::seal_another(block, class::cut(class).block_len(), size) };
     }
     block
 }
@@ -36,6 +38,8 @@ pub(super) fn take_at_hand(stocks: &Stocks, class: usize, size: usize) -> *mut u
 ///    known.
 #[inline(always)]
 pub(super) unsafe fn put(stocks: &Stocks, class: usize, block: *mut u8, size: Option<usize>) {
+    // SAFETY: all classes are below that.
+    unsafe { assert_unchecked(class < CLASSES) };
     let len = class::cut(class).block_len();
     if CANARIES {
         check_aligned(block);
@@ -46,6 +50,31 @@ pub(super) unsafe fn put(stocks: &Stocks, class: usize, block: *mut u8, size: Op
         }
     }
     // SAFETY: 1. the caller's: nobody's any more.
+    unsafe { put_unsealed(stocks, class, block, len) };
+}
+
+/// [`put`] of a block whose size was asked for just before, and so was checked.
+///
+/// # Safety
+///
+/// 1. As there.
+pub(super) unsafe fn put_checked(stocks: &Stocks, class: usize, block: *mut u8) {
+    let len = class::cut(class).block_len();
+    // SAFETY: 1. the caller's: nobody's any more.
+    unsafe {
+        if CANARIES {
+            seal::unseal(block, len);
+        }
+        put_unsealed(stocks, class, block, len);
+    }
+}
+
+/// # Safety
+///
+/// 1. `block` has `len` bytes, as its class says, and is nobody's any more.
+#[inline(always)]
+unsafe fn put_unsealed(stocks: &Stocks, class: usize, block: *mut u8, len: usize) {
+    // SAFETY: 1. the caller's.
     unsafe {
         if QUARANTINE {
             return quarantine::keep(stocks, class, block, len);
@@ -76,9 +105,6 @@ pub(super) unsafe fn resize(class: usize, block: *mut u8, size: Option<usize>, n
         check_aligned(block);
         let len = class::cut(class).block_len();
         // SAFETY: 1. the caller's, as in `put`; the class holds `new` bytes and the word.
-        unsafe {
-            seal::size_of_sealed(block, len, size);
-            seal::seal(block, len, new);
-        }
+        unsafe { seal::reseal(block, len, size, new) };
     }
 }
