@@ -16,9 +16,9 @@ use super::large::{self, Kept};
 use crate::stocks::Stocks;
 
 /// Blocks that wait, at most.
-const PLACES: usize = 32;
+const PLACES: usize = 48;
 /// Their bytes that have contents, at most.
-const BYTES: usize = 1 << 20;
+const BYTES: usize = 3 << 19;
 
 /// What a place's word says where it is not the address of the block that waits there.
 const EMPTY: usize = 0;
