@@ -73,6 +73,19 @@ fn whole_at(at: *mut u8) -> Option<usize> {
     }
 }
 
+/// Has the processor fetch a block's first line while it is looked up what the block is: the word of a short one stands
+/// there, and who frees a block did not always touch it of late.
+#[inline(always)]
+fn fetch(block: *mut u8) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: nothing is read, and nothing faults, wherever that is.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(block.cast());
+    }
+    let _ = block;
+}
+
 /// Takes a block back; nothing where it is null. Stops the process where it has another size than the one
 /// that was `said`.
 ///
@@ -81,6 +94,7 @@ fn whole_at(at: *mut u8) -> Option<usize> {
 /// 1. `block` is null, or a live block of the process heap.
 #[inline(always)]
 pub(crate) unsafe fn free(stocks: &Stocks, block: *mut u8, said: Option<Layout>) {
+    fetch(block);
     if said.is_none()
         && !SAMPLES
         && let Some(class) = quick_class(block.addr())
@@ -179,6 +193,7 @@ unsafe fn len_of(block: *mut u8, found: &Found) -> usize {
 pub(crate) unsafe fn resize(stocks: &Stocks, block: *mut u8, new: Option<Layout>) -> *mut u8 {
     let Some(new) = new else { return none() };
     let Some(at) = NonNull::new(block) else { return take(stocks, new) };
+    fetch(block);
     let found = find(block);
     if let Found::Small { class } = found
         && class_for(new) == Some(class)
