@@ -366,6 +366,10 @@ pub(super) unsafe fn resize_shaped(
             to.add(other.lead)
         };
         if CANARIES {
+            if other.body > shape.body {
+                // Who learned the old word could forge it when a block has that length again.
+                to.add(shape.body - WORD).write_bytes(fill::POISON, WORD);
+            }
             to.add(new).write_bytes(fill::POISON, lost.saturating_sub(new));
             seal::seal(to.as_ptr(), other.body, new);
         }
