@@ -5,6 +5,8 @@ use core::ptr;
 use super::life::{flush_left, thread};
 use super::thread::Thread;
 use super::{STOCKS, Stocks, adapt, passed};
+#[cfg(not(feature = "measures"))]
+use crate::class::FRAME;
 use crate::process::{self, HEAP};
 use crate::resident::Grown;
 
@@ -66,9 +68,14 @@ pub(crate) fn take_slow_in(stocks: &Stocks, class: usize) -> *mut u8 {
         flush_left(usize::MAX);
         return HEAP.take_one(class);
     }
-    // The lowest address goes first, where the order is not drawn.
+    // Addresses go up, where the order is not drawn.
     #[cfg(not(feature = "measures"))]
-    room[..got].reverse();
+    {
+        room[..got].reverse();
+        if cold.took <= 1 && room[got - 1].addr().is_multiple_of(FRAME) {
+            room[..got].rotate_right(adapt::colour(class, got));
+        }
+    }
     #[cfg(feature = "measures")]
     crate::hardened::arrange(stocks, &mut room[..got]);
     let block = room[got - 1];
