@@ -10,7 +10,7 @@ mod read;
 
 pub use page::html;
 pub use picture::svg;
-pub use read::{Class, GivenBack, HeapReport, Large, Sums};
+pub use read::{Class, GivenBack, HeapReport, Large};
 
 /// A part of what the heap has of the system.
 struct Part {

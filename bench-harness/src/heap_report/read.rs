@@ -1,6 +1,7 @@
 //! A report as the program wrote it, and whether it adds up.
 
 use crate::error::{Context, Failure, Result};
+use crate::mem::Heap;
 use crate::results::words;
 use serde::Deserialize;
 use std::io::Read;
@@ -18,7 +19,7 @@ const MOST: u64 = 1 << 57;
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 pub struct HeapReport {
     /// The sums.
-    pub stats: Sums,
+    pub stats: Heap,
     /// Bytes of idle frames of nobody.
     pub idle_frames: u64,
     /// What may be kept without a live block; `None` where that is everything.
@@ -31,20 +32,6 @@ pub struct HeapReport {
     pub large: Large,
     /// The classes that have spans.
     pub classes: Vec<Class>,
-}
-
-/// A heap's sums in the words of `strata_core::Stats`.
-#[allow(missing_docs, reason = "strata_core's words, which are told there")]
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-pub struct Sums {
-    pub requested: Option<u64>,
-    pub allocated: Option<u64>,
-    pub active: Option<u64>,
-    pub purged: Option<u64>,
-    pub cached: Option<u64>,
-    pub metadata: Option<u64>,
-    pub committed: Option<u64>,
-    pub reserved: Option<u64>,
 }
 
 /// Purges, and the bytes of them.
@@ -156,12 +143,10 @@ impl HeapReport {
         if self.classes.len() > CLASSES {
             return Some(format!("it has {} classes", self.classes.len()));
         }
-        let Sums { requested, allocated, active, purged, cached, metadata, committed, reserved } =
-            self.stats;
-        let sums = [requested, allocated, active, purged, cached, metadata, committed, reserved];
+        let sums = self.stats.figures().into_iter().filter_map(|(_, figure)| figure);
         let Large { runs, run_bytes, chunks, chunk_bytes, slotted, spare } = self.large;
         let large = [runs, run_bytes, chunks, chunk_bytes, slotted, spare, self.idle_frames];
-        if sums.into_iter().flatten().chain(large).any(|figure| figure > MOST) {
+        if sums.chain(large).any(|figure| figure > MOST) {
             return Some("it has more than there can be".into());
         }
         if slotted > run_bytes + chunk_bytes {

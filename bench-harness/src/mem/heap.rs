@@ -3,14 +3,15 @@
 use super::kernel::Kernel;
 use super::process::{Process, Usage};
 use crate::error::Result;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use strata_core::{ByteCount, Stats};
 
 /// One heap's figures in bytes, in the suite's words; one that it does not keep is `None`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Heap {
-    /// What the program calls it.
+    /// What the program calls it; empty where it was not told.
+    #[serde(default)]
     pub name: String,
     /// Asked for and not freed.
     pub requested: Option<u64>,
