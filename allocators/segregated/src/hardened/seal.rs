@@ -87,7 +87,7 @@ pub(super) unsafe fn seal(block: *mut u8, len: usize, size: usize) {
     unsafe { seal_by_hash(block, len, size, hash(block, key())) };
 }
 
-/// [`seal`] by a thread that sealed a block before.
+/// [`seal`] where a block was sealed before, by this thread or by whoever handed it one.
 ///
 /// # Safety
 ///

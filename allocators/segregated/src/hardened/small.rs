@@ -24,7 +24,8 @@ pub(super) fn take(stocks: &Stocks, class: usize, size: usize) -> *mut u8 {
 pub(super) fn take_at_hand(stocks: &Stocks, class: usize, size: usize) -> *mut u8 {
     let block = stocks::take_from(stocks, class, core::ptr::null_mut);
     if CANARIES && !block.is_null() {
-        // SAFETY: 1. as in `take`, where the first block came from that this thread sealed: it filled the stock.
+        // SAFETY: 1. as in `take`. The key is there: a stock has a block only behind `take`, in which this thread sealed one,
+        // or behind the free of one that was sealed, by whoever handed it on.
         unsafe { seal::seal_another(block, class::cut(class).block_len(), size) };
     }
     block
@@ -38,7 +39,7 @@ pub(super) fn take_at_hand(stocks: &Stocks, class: usize, size: usize) -> *mut u
 ///    known.
 #[inline(always)]
 pub(super) unsafe fn put(stocks: &Stocks, class: usize, block: *mut u8, size: Option<usize>) {
-    // SAFETY: all classes are below that.
+    // SAFETY: 1. the caller's: a live block has this class, so it is one.
     unsafe { assert_unchecked(class < CLASSES) };
     let len = class::cut(class).block_len();
     if CANARIES {
