@@ -2,7 +2,8 @@
 //!
 //! It starts small, doubles while it keeps running empty or over within few visits to the slow path,
 //! and is halved when nothing happened in it for many. How few and how many depends on what its
-//! blocks would cost: a stock of large blocks has to be asked for often.
+//! blocks would cost: a stock of large blocks has to be asked for often. A thread that comes to the slow path
+//! too seldom to lose time there has stocks that are large enough.
 
 use crate::class;
 
@@ -33,6 +34,34 @@ const THREAD_BYTES: core::ops::Range<usize> = 256 << 10..2 << 20;
 pub(super) const SWEPT: usize = 8;
 /// Visits to the slow path of all classes between two looks for an idle one.
 pub(super) const SWEEP: u32 = 16;
+
+/// How often a thread visits the slow path.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// In which millisecond it was looked at; zero while it never was.
+    looked: u32,
+    /// Whether longer stocks would save less than a thousandth of the time.
+    is_slow: bool,
+}
+
+impl Pace {
+    /// Visits between two looks, and as many milliseconds: a visit takes about a microsecond.
+    pub(super) const LOOK: u32 = 64;
+
+    pub(super) const NEW: Self = Self { looked: 0, is_slow: false };
+
+    /// [`LOOK`](Self::LOOK) visits passed.
+    pub(super) fn look(&mut self, millis: u64) {
+        let now = (millis as u32).max(1);
+        let before = core::mem::replace(&mut self.looked, now);
+        self.is_slow = before != 0 && now.wrapping_sub(before) >= Self::LOOK;
+    }
+
+    /// Whether stocks may grow.
+    pub(super) fn is_fast(self) -> bool {
+        !self.is_slow
+    }
+}
 
 /// Visits to the slow path of all classes between two to the one of `class` that double its stock.
 pub(super) fn soon(class: usize) -> u16 {
@@ -145,6 +174,17 @@ mod tests {
                 assert!(first < got && (first == 0 || (first + 1) * len <= class::FRAME));
             }
         }
+    }
+
+    #[test]
+    fn a_pace_is_that_of_the_last_visits() {
+        let mut pace = Pace::NEW;
+        for (millis, fast) in [(500, true), (500, true), (563, true), (627, false), (630, true)] {
+            pace.look(millis);
+            assert_eq!(pace.is_fast(), fast, "{millis}");
+        }
+        pace.look(u64::from(u32::MAX) + 631);
+        assert!(pace.is_fast(), "the clock goes round");
     }
 
     /// A program that takes and puts back `batch` blocks in turn, which a stock of `bound` can hold,

@@ -12,6 +12,7 @@ use strata_os::thread::ExitHook;
 
 #[cfg(feature = "stats")]
 use super::STOCKS;
+use super::adapt::Pace;
 use super::peak::ALL;
 use super::thread::{Cold, Thread, give_scrap, take_scrap};
 use super::{Stocks, adapt, nothing, passed};
@@ -124,6 +125,7 @@ fn arm(stocks: &Stocks) {
     let thread = unsafe { &mut *at.as_ptr() };
     thread.stocks = stocks;
     thread.owner = strata_os::thread::id();
+    thread.pace = Pace::NEW;
     for class in (0..CLASSES).filter(|class| !thread.cold[*class].base.is_null()) {
         thread.set(class, thread.left[class].into());
     }
@@ -156,6 +158,7 @@ fn new_thread() -> Option<NonNull<Thread>> {
         (&raw mut (*at).left).write([0; CLASSES]);
         (&raw mut (*at).bytes).write(0);
         (&raw mut (*at).visits).write(0);
+        (&raw mut (*at).pace).write(Pace::NEW);
         (&raw mut (*at).hand).write(0);
         (&raw mut (*at).trim_hand).write(0);
         (&raw mut (*at).grown).write(0);

@@ -4,11 +4,13 @@ use core::ptr::{self, NonNull};
 
 use strata_core::sync::Ordering;
 
+use super::adapt::Pace;
 use super::life::{are_several, flush_left};
 use super::peak::ALL;
 use super::{Stocks, adapt, passed};
+use crate::central::Platform;
 use crate::class::{self, CLASSES};
-use crate::process::{self, HEAP};
+use crate::process::{self, HEAP, Process};
 use crate::resident::Grown;
 
 /// A stock's slow side.
@@ -58,6 +60,7 @@ pub(super) struct Thread {
     /// Bytes of blocks that the stocks may hold beyond their first bounds.
     pub(super) bytes: usize,
     pub(super) visits: u32,
+    pub(super) pace: Pace,
     pub(super) hand: u16,
     pub(super) trim_hand: u16,
     /// Bytes of new memory since the last trim.
@@ -149,6 +152,9 @@ impl Thread {
             self.sweep();
             self.trim_owed(class);
         }
+        if self.visits.is_multiple_of(Pace::LOOK) {
+            self.pace.look(Process::now());
+        }
         if self.visits.is_multiple_of(adapt::LOOK) {
             HEAP.look();
         }
@@ -159,7 +165,7 @@ impl Thread {
         self.cold[class].took = if takes { took.saturating_add(1) } else { 0 };
         self.cold[class].gave = if takes { 0 } else { gave.saturating_add(1) };
         let bound = usize::from(self.cold[class].bound);
-        if turn <= adapt::soon(class) {
+        if turn <= adapt::soon(class) && self.pace.is_fast() {
             let grown = adapt::grown(class, bound);
             let more = grown.saturating_sub(bound) * class::cut(class).block_len();
             let (mine, high) = (self.bytes + more, HEAP.resident.high());
