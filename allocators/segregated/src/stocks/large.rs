@@ -12,7 +12,11 @@ use crate::process::HEAP;
 use crate::resident::Grown;
 
 /// A large block; null where the system has no more.
-#[inline(always)]
+///
+/// Where requests are sampled it is more code than compilers put in the place of every call, and that would keep the path of
+/// small blocks from being there too.
+#[cfg_attr(not(feature = "profile"), inline(always))]
+#[cfg_attr(feature = "profile", inline(never))]
 pub(crate) fn take_large(layout: Layout) -> *mut u8 {
     with(|stocks| take_large_in(stocks, layout))
 }
