@@ -8,8 +8,8 @@ use core::ptr::NonNull;
 
 use strata_core::lock::{Guarded, RawLock};
 use strata_core::span::{Flushed, Taken};
+use strata_core::sync::Ordering;
 use strata_core::sync::unexplored::AtomicUsize;
-use strata_core::sync::{Ordering, yield_now};
 use strata_core::{Chunk, Exhausted, Source};
 
 use crate::budget::FLOOR;
@@ -22,9 +22,7 @@ use crate::resident::{Grown, Resident};
 use crate::shelf::{self, Figures, Lists, Shelf};
 use crate::span::{self, FREE_PLACE, NONE, PLACE_BITS, Span, SpanId, ranges};
 use crate::territory::Territories;
-
-/// Looks for blocks in spans that are being purged before a request fails.
-const PATIENCE: u32 = 100_000;
+use crate::transit::Transit;
 
 /// What a heap needs besides memory.
 pub(crate) trait Platform {
@@ -85,8 +83,8 @@ pub(crate) struct Central<S, P: Platform> {
     /// When the last look was, and until when the source is not asked to purge: it refused.
     pub(crate) looked: AtomicUsize,
     pub(crate) refused: AtomicUsize,
-    /// Spans that are away from their shelves while their idle pages are purged.
-    pub(crate) away: AtomicUsize,
+    /// Spans and frames that are purged, and spans that retire.
+    pub(crate) transit: Transit,
     pub(crate) ground: Guarded<Ground, P::Lock>,
 }
 
@@ -102,14 +100,15 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     #[cfg(not(strata_loom))]
     pub(crate) const fn new(source: S) -> Self {
         let ground = Guarded::new(P::Lock::OPEN, Ground::new());
-        Self::of_parts(source, Territories::new(), ground, [const { Shelf::new() }; CLASSES])
+        let shelves = [const { Shelf::new() }; CLASSES];
+        Self::of_parts(source, Territories::new(), ground, shelves, Transit::new())
     }
 
     #[cfg(strata_loom)]
     pub(crate) fn new(source: S) -> Self {
         let ground = Guarded::new(P::Lock::open(), Ground::new());
         let shelves = core::array::from_fn(|_| Shelf::new());
-        Self::of_parts(source, Territories::new(), ground, shelves)
+        Self::of_parts(source, Territories::new(), ground, shelves, Transit::new())
     }
 
     const fn of_parts(
@@ -117,6 +116,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         territories: Territories,
         ground: Guarded<Ground, P::Lock>,
         shelves: [Shelf<P::Lock>; CLASSES],
+        transit: Transit,
     ) -> Self {
         Self {
             source,
@@ -135,7 +135,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             live: AtomicUsize::new(0),
             looked: AtomicUsize::new(0),
             refused: AtomicUsize::new(0),
-            away: AtomicUsize::new(0),
+            transit,
         }
     }
 
@@ -152,8 +152,17 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// Fills `out` with blocks of `class`. Answers how many it got, none where the source is
     /// exhausted, and the new memory that they take.
     pub(crate) fn refill(&self, class: usize, out: &mut [*mut u8]) -> (usize, Grown) {
-        // Frames that lie idle first, then those of other classes' spans without a live block, and
-        // new ones only then.
+        let taken =
+            self.transit.until_arrived(|| self.take_anywhere(class, out)).unwrap_or_default();
+        let page_log2 = self.page_log2();
+        let grown = self.resident.grow(taken.fresh << page_log2);
+        self.learn(taken.again << page_log2);
+        (taken.blocks, grown)
+    }
+
+    /// Takes blocks from frames that lie idle first, then from those of other classes' spans without a live
+    /// block, and from new ones only then.
+    fn take_anywhere(&self, class: usize, out: &mut [*mut u8]) -> Result<Taken, Exhausted> {
         let others = self.has_empty();
         let mut taken = self.take(class, !others, out);
         if taken.blocks == 0 && others {
@@ -165,18 +174,11 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             let _ = self.allow(class::MAX_FRAMES * FRAME);
             taken = self.take(class, true, out);
         }
-        let mut looks = 0;
-        // Relaxed: the shelf's lock orders what matters. What another thread purges at this moment is about to
-        // come back, unless that thread stopped for good.
-        while taken.blocks == 0 && looks < PATIENCE && self.away.load(Ordering::Relaxed) != 0 {
-            looks += 1;
-            yield_now();
+        if taken.blocks == 0 {
+            self.retire_all();
             taken = self.take(class, true, out);
         }
-        let page_log2 = self.page_log2();
-        let grown = self.resident.grow(taken.fresh << page_log2);
-        self.learn(taken.again << page_log2);
-        (taken.blocks, grown)
+        if taken.blocks == 0 { Err(Exhausted) } else { Ok(taken) }
     }
 
     /// Takes blocks from spans of `class`, or from a new one.
@@ -212,14 +214,26 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
 
     /// Gives the spans that classes keep without a live block to the ground.
     pub(crate) fn retire_empty(&self) {
-        if !self.has_empty() {
-            return;
+        if self.has_empty() {
+            self.retire_of(|shelf| shelf.empty() != 0);
         }
-        for (_, shelf) in self.all_shelves().filter(|(_, shelf)| shelf.empty() != 0) {
+    }
+
+    /// As [`Central::retire_empty`], by what stands under each lock: before a request fails.
+    #[cold]
+    pub(crate) fn retire_all(&self) {
+        self.retire_of(|_| true);
+    }
+
+    fn retire_of(&self, wanted: impl Fn(&Shelf<P::Lock>) -> bool) {
+        for (_, shelf) in self.all_shelves().filter(|(_, shelf)| wanted(shelf)) {
             let chain = shelf.with(|lists| {
                 let before = lists.figures();
                 let chain = lists.take_empty(&self.territories, usize::MAX);
                 self.count(before, lists.figures());
+                if chain != NONE {
+                    self.transit.leave();
+                }
                 chain
             });
             if chain != NONE {
@@ -251,6 +265,9 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         let before = lists.figures();
         let flushed = shelf::put(lists, &self.territories, class, self.page_log2(), blocks);
         self.count(before, lists.figures());
+        if flushed.left != NONE {
+            self.transit.leave();
+        }
         flushed
     }
 
@@ -332,7 +349,8 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         if blocks < class::cut(class).blocks() { Length::Short } else { Length::Long }
     }
 
-    /// Gives the frames of spans without a live block, linked by `next`, to the ground.
+    /// Gives the frames of spans without a live block, linked by `next`, which left their shelf together, to
+    /// the ground.
     pub(crate) fn retire(&self, mut chain: SpanId) {
         let page_log2 = self.page_log2();
         self.ground.with(|ground| {
@@ -351,6 +369,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                 unsafe { ground.put_place(&self.territories, id) };
                 chain = next;
             }
+            self.transit.arrive();
         });
     }
 

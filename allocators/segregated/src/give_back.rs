@@ -156,8 +156,13 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         while done < wanted {
             let mut runs = [(Run { territory: 0, frame: 0, frames: 0 }, 0); BATCH];
             let picked = self.ground.with(|ground| {
+                let (source, all) = (&self.source, &self.territories);
                 let frames = (wanted - done).div_ceil(FRAME);
-                ground.pick_idle(&self.source, &self.territories, 1 << page_log2, frames, &mut runs)
+                let picked = ground.pick_idle(source, all, 1 << page_log2, frames, &mut runs);
+                if picked != 0 {
+                    self.transit.leave();
+                }
+                picked
             });
             if picked == 0 {
                 break;
@@ -178,6 +183,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                     }
                 }
                 ground.budget.purged(P::now());
+                self.transit.arrive();
             });
             if contents[..picked].contains(&Contents::Kept) {
                 self.refuse();
@@ -204,8 +210,9 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                     let before = lists.figures();
                     let away = lists.take_idle(&self.territories);
                     self.count(before, lists.figures());
-                    // Relaxed: written under the lock without which nobody misses the span.
-                    self.away.fetch_add(usize::from(away.is_some()), Ordering::Relaxed);
+                    if away.is_some() {
+                        self.transit.leave();
+                    }
                     away
                 });
                 let Some(away) = away else { break };
@@ -241,8 +248,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             let before = lists.figures();
             lists.put_idle(&self.territories, id, purged);
             self.count(before, lists.figures());
-            // Relaxed: as above.
-            self.away.fetch_sub(1, Ordering::Relaxed);
+            self.transit.arrive();
         });
     }
 

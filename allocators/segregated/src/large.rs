@@ -84,14 +84,18 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                 Ok(taken)
             })
         };
-        let others = self.has_empty();
-        let taken = match take(Wanted::block(!others)) {
-            Err(Exhausted) if others => {
+        let taken = self.transit.until_arrived(|| {
+            let others = self.has_empty();
+            let mut taken = take(Wanted::block(!others));
+            if taken.is_err() && others {
                 self.retire_empty();
-                take(Wanted::Block)?
+                taken = take(Wanted::Block);
             }
-            taken => taken?,
-        };
+            taken.or_else(|Exhausted| {
+                self.retire_all();
+                take(Wanted::Block)
+            })
+        })?;
         let grown = self.resident.grow(taken.fresh);
         self.learn(taken.purged);
         Ok((taken.base, taken.zero, grown))

@@ -52,6 +52,7 @@ mod stats;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 mod stocks;
 mod territory;
+mod transit;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]
 mod usage;
 #[cfg(all(feature = "std", target_os = "linux", not(strata_loom)))]

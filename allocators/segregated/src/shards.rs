@@ -153,16 +153,20 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
     /// Takes blocks of a class that has several shelves, from one of them, or from a new span.
     pub(crate) fn take_around(&self, class: usize, new_memory: bool, out: &mut [*mut u8]) -> Taken {
         let own = P::shard();
-        for shard in 0..SHARDS {
-            let shelf = self.shard(class, (own + shard) % SHARDS);
-            if shelf.is_open() {
-                let taken = shelf.with(|lists| self.take_from(class, lists, out));
-                if taken.blocks != 0 {
-                    return taken;
-                }
-            }
+        let mut look = |closed_too: bool| {
+            (0..SHARDS)
+                .map(|shard| self.shard(class, (own + shard) % SHARDS))
+                .filter(|shelf| closed_too || shelf.is_open())
+                .map(|shelf| shelf.with(|lists| self.take_from(class, lists, out)))
+                .find(|taken| taken.blocks != 0)
+        };
+        if let Some(taken) = look(false) {
+            return taken;
         }
-        let Ok(id) = self.cut_span(class, new_memory) else { return Taken::default() };
+        let Ok(id) = self.cut_span(class, new_memory) else {
+            // Before a request fails, each shelf is looked at under its lock.
+            return if new_memory { look(true).unwrap_or_default() } else { Taken::default() };
+        };
         self.shard(class, shard_of(id)).with(|lists| {
             let before = lists.figures();
             lists.add(&self.territories, id);

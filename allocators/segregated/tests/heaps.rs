@@ -180,15 +180,14 @@ unsafe impl Source for Slow {
     }
 }
 
-#[test]
-fn no_request_fails_because_the_last_free_blocks_are_being_purged() {
+/// Fills a heap with blocks of `layout`, and asks for the only one that was freed while that is being purged.
+fn asks_while_purging(layout: Layout) {
     let source = Slow {
         chunks: AtomicUsize::new(1),
         purging: AtomicBool::new(false),
         asked: AtomicBool::new(false),
     };
     let heap: Heap<_, SpinLock> = Heap::new(&source);
-    let layout = Layout::new::<[u8; 4096]>();
     let blocks: Vec<_> = core::iter::from_fn(|| heap.allocate(layout).ok()).collect();
     let last = blocks[blocks.len() / 2];
     // SAFETY: 1. allocated above, freed once.
@@ -199,7 +198,17 @@ fn no_request_fails_because_the_last_free_blocks_are_being_purged() {
             thread::yield_now();
         }
         source.asked.store(true, Ordering::SeqCst);
-        assert_eq!(heap.allocate(layout), Ok(last));
-        assert_eq!(purge.join().expect("no panic"), 4096);
+        assert_eq!(heap.allocate(layout), Ok(last), "{layout:?}");
+        assert_eq!(purge.join().expect("no panic"), layout.size());
     });
+}
+
+#[test]
+fn no_request_fails_because_the_last_free_block_is_being_purged() {
+    asks_while_purging(Layout::new::<[u8; 4096]>());
+}
+
+#[test]
+fn no_request_fails_because_the_last_free_run_is_being_purged() {
+    asks_while_purging(Layout::new::<[u8; 256 << 10]>());
 }

@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 use std::boxed::Box;
 use std::vec::Vec;
 
-use strata_core::sync::{AtomicUsize, thread};
+use strata_core::sync::thread;
 
 use super::{Heap, Pages, explore_up_to};
 use crate::check::Checked;
@@ -85,7 +85,7 @@ fn finish(heap: &Heap, live: &[Block]) {
 /// the block that it has then, if any.
 fn explore_loan(work: fn(&'static Heap, Block) -> Option<Block>) {
     explore_up_to(2, move || {
-        let at = Box::into_raw(Box::new(Heap::new(Pages { contents: AtomicUsize::new(0) })));
+        let at = Box::into_raw(Box::new(Heap::new(Pages::new(usize::MAX))));
         // SAFETY: it lives until the model is over.
         let heap: &'static Heap = unsafe { &*at };
         let place = 0_u64;

@@ -5,6 +5,7 @@
 
 mod fork;
 mod lend;
+mod transit;
 
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
@@ -12,7 +13,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::vec::Vec;
 
-use strata_core::sync::{AtomicUsize, Ordering, model, thread};
+use strata_core::sync::{AtomicUsize, Ordering, model, thread, unexplored};
 use strata_core::{Chunk, Contents, Exhausted, Source};
 
 use crate::central::Central;
@@ -31,9 +32,15 @@ struct Pages {
     /// Stands for all contents: loom sees no plain memory, and would not try both orders of a purge
     /// and a write.
     contents: AtomicUsize,
+    /// Chunks that there are yet: what a model needs, not what it explores.
+    chunks: unexplored::AtomicUsize,
 }
 
 impl Pages {
+    fn new(chunks: usize) -> Self {
+        Self { contents: AtomicUsize::new(0), chunks: unexplored::AtomicUsize::new(chunks) }
+    }
+
     fn touch(&self) {
         // Relaxed: no partner; it orders nothing on purpose.
         self.contents.fetch_add(1, Ordering::Relaxed);
@@ -57,6 +64,9 @@ unsafe impl Source for Pages {
     }
 
     fn acquire(&self, len: usize, align: usize) -> Result<Chunk, Exhausted> {
+        // Relaxed: only one thread of a model gets that far.
+        let left = self.chunks.load(Ordering::Relaxed).checked_sub(1).ok_or(Exhausted)?;
+        self.chunks.store(left, Ordering::Relaxed);
         let layout = layout(strata_core::source::rounded_len(len, align, PAGE)?, align)?;
         // SAFETY: not a layout of no bytes.
         let at = NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) }).ok_or(Exhausted)?;
@@ -83,7 +93,12 @@ unsafe impl Source for Pages {
 type Heap = Central<Pages, Bare<Lock>>;
 
 fn heap() -> Arc<Heap> {
-    Arc::new(Heap::new(Pages { contents: AtomicUsize::new(0) }))
+    heap_of(usize::MAX)
+}
+
+/// A heap of so many chunks at most.
+fn heap_of(chunks: usize) -> Arc<Heap> {
+    Arc::new(Heap::new(Pages::new(chunks)))
 }
 
 /// Blocks of one class, as addresses that any thread may have.

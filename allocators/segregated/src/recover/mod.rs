@@ -102,6 +102,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         self.empty_spans.store(empty, Ordering::Relaxed);
         self.slots.store(slots, Ordering::Relaxed);
         self.spared.store(spared, Ordering::Relaxed);
+        self.transit.settle();
         self.resident.set(in_spans + in_runs + in_ground);
     }
 }
