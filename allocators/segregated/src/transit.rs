@@ -8,7 +8,7 @@ use strata_core::sync::{AtomicUsize, Ordering, yield_now};
 
 /// Looks before a request fails beside something on its way: the thread that moves it may have stopped for
 /// good.
-const PATIENCE: u32 = 100_000;
+const PATIENCE: u32 = 10_000_000;
 
 /// Counts what leaves a place, and what arrives at one.
 ///

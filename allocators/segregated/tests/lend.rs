@@ -18,10 +18,22 @@ use strata_segregated::by_address::{ByAddress, Words};
 const HEAP: SegregatedAlloc = SegregatedAlloc::new();
 const KIB: usize = 1 << 10;
 
-/// The tests look at one heap's figures.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(|error| error.into_inner())
+/// A test's turn: the tests look at one heap's figures.
+struct Alone {
+    _turn: MutexGuard<'static, ()>,
+}
+
+fn alone() -> Alone {
+    static TURN: Mutex<()> = Mutex::new(());
+    Alone { _turn: TURN.lock().unwrap_or_else(|error| error.into_inner()) }
+}
+
+impl Drop for Alone {
+    /// What the test's thread keeps goes back before the next test begins, not when the thread ends beside it.
+    fn drop(&mut self) {
+        HEAP.flush_thread_cache();
+        HEAP.purge();
+    }
 }
 
 /// A block that knows what is in it.
