@@ -2,7 +2,8 @@
 //!
 //! Frame pointers are a chain through the stack that costs a load or two a frame, where everything was
 //! built with them (`-C force-frame-pointers=yes`, `-fno-omit-frame-pointer`). The unwinder reads tables
-//! that nearly all programs carry, at a hundred times the cost. Which of the two is right for a program
+//! that nearly all programs carry, at a hundred times the cost; with the feature `tables`, another one remembers
+//! what it read there. Which of the two is right for a program
 //! shows when both are asked for the same stack.
 //!
 //! Both leave out the frames at and below the function that has the local variable whose address they are
@@ -21,9 +22,27 @@
 //! assert!(cfg!(not(target_os = "linux")) || len > 0);
 //! ```
 
+#[cfg(all(
+    feature = "tables",
+    target_os = "linux",
+    target_arch = "x86_64",
+    target_pointer_width = "64",
+    not(miri)
+))]
+mod tables;
+
 use core::ops::Range;
 
 use crate::process;
+
+#[cfg(all(
+    feature = "tables",
+    target_os = "linux",
+    target_arch = "x86_64",
+    target_pointer_width = "64",
+    not(miri)
+))]
+pub use tables::Tables;
 
 /// Where the mapping ends that the calling thread's stack is in: its highest address, and one. `None` where
 /// the system does not tell. Reads a file of the kernel's, some 50 bytes a mapping: ask once a thread.
@@ -175,8 +194,6 @@ mod unwinder {
         len: usize,
         /// A frame whose callee's stack ended above this is a caller's.
         here: usize,
-        /// Whether the function that `here` is in was passed.
-        passed: bool,
     }
 
     extern "C" fn step(frame: *mut c_void, walk: *mut c_void) -> c_int {
@@ -184,8 +201,7 @@ mod unwinder {
         let walk = unsafe { &mut *walk.cast::<Walk<'_>>() };
         // SAFETY: a frame that the unwinder is at.
         let (address, stack) = unsafe { (_Unwind_GetIP(frame), _Unwind_GetCFA(frame)) };
-        if !walk.passed {
-            walk.passed = stack > walk.here;
+        if stack <= walk.here {
             return GO_ON;
         }
         if address == 0 || walk.len == walk.out.len() {
@@ -197,7 +213,7 @@ mod unwinder {
     }
 
     pub(super) fn unwind(out: &mut [usize], here: usize) -> usize {
-        let mut walk = Walk { out, len: 0, here, passed: false };
+        let mut walk = Walk { out, len: 0, here };
         // SAFETY: `step` takes this walk, and does not unwind.
         unsafe { _Unwind_Backtrace(step, (&raw mut walk).cast()) };
         walk.len
@@ -233,6 +249,29 @@ mod tests {
         let mut few = [0; 3];
         assert_eq!(deeper(13, &mut few), 3);
         assert_eq!(few[1..], long[1..3]);
+    }
+
+    /// Where everything has frame pointers, as in tests of [`super`] that are built so, both ways tell the same.
+    #[inline(never)]
+    fn by_both(out: &mut [[usize; 128]; 2]) -> (usize, usize) {
+        let here = 0_u8;
+        let here = (&raw const here).addr();
+        let [first, second] = out;
+        let lens = (unwind(first, here), by_frame_pointers(second, here, top().unwrap()));
+        core::hint::black_box(lens)
+    }
+
+    #[test]
+    #[cfg(feature = "std")]
+    fn the_first_frame_is_the_nearest_caller_s() {
+        #[inline(never)]
+        fn caller(out: &mut [[usize; 128]; 2]) -> (usize, usize) {
+            core::hint::black_box(by_both(out))
+        }
+        let mut out = [[0; 128]; 2];
+        let (len, _) = caller(&mut out);
+        let code = caller as fn(&mut [[usize; 128]; 2]) -> (usize, usize) as usize;
+        assert!(len > 1 && (code..code + 256).contains(&out[0][0]), "{:#x?} {code:#x}", out[0][0]);
     }
 
     #[test]
