@@ -24,7 +24,7 @@ type Section = &'static [u8];
 /// Makes and drops allocate; unwinding does not. Some 40 KiB.
 ///
 /// ```
-/// use strata_os::stack::{self, Tables};
+/// use strata_os::stack::{self, tables::Tables};
 ///
 /// #[inline(never)]
 /// fn capture(tables: &Tables, out: &mut [usize]) -> Option<usize> {
@@ -217,11 +217,11 @@ fn object(info: &Info) -> Option<Object> {
         // SAFETY: what a header says is mapped, and only read; who keeps it asks whether it is loaded still.
         unsafe { core::slice::from_raw_parts(ptr::with_exposed_provenance::<u8>(at), len) }
     };
-    let start = part(index.start, index.len().max(2 * WORD));
-    if start[..FORM.len()] != FORM {
+    let start = part(index.start, index.len());
+    if !start.starts_with(&FORM) {
         return None;
     }
-    let distance = i32::from_ne_bytes(*start[WORD..].first_chunk()?);
+    let distance = i32::from_ne_bytes(*start.get(WORD..)?.first_chunk()?);
     let tables = (index.start + WORD).wrapping_add_signed(distance as isize);
     let end = mapped().find(|range| range.contains(&tables))?.end;
     let first = mapped().map(|range| range.start).min()?;

@@ -155,7 +155,7 @@ mod quick {
     use std::boxed::Box;
 
     use strata_core::sync::{AtomicPtr, Ordering};
-    use strata_os::stack::Tables;
+    use strata_os::stack::tables::Tables;
 
     use super::MOST;
 
