@@ -83,7 +83,7 @@ pub(crate) struct Central<S, P: Platform> {
     /// When the last look was, and until when the source is not asked to purge: it refused.
     pub(crate) looked: AtomicUsize,
     pub(crate) refused: AtomicUsize,
-    /// Spans and frames that are purged, and spans that retire.
+    /// Spans and frames that are purged, spans that retire, and new ones.
     pub(crate) transit: Transit,
     pub(crate) ground: Guarded<Ground, P::Lock>,
 }
@@ -191,6 +191,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
                 let before = lists.figures();
                 lists.add(&self.territories, id);
                 self.count(before, lists.figures());
+                self.transit.arrive();
                 taken = self.take_from(class, lists, out);
             }
             taken
@@ -291,7 +292,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         }
     }
 
-    /// A new span for `class`, on no shelf.
+    /// A new span for `class`, on its way to a shelf.
     ///
     /// Where frames with contents lie in shorter stretches than a long span wants, a short one is cut from
     /// them before new memory is taken, if a block fills frames: of smaller blocks, short spans would pin
@@ -301,13 +302,17 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
         let may_be_short = class::cut(class).block_len() >= FRAME;
         self.ground.with(|ground| {
             let mut cut = |length, new_memory| self.cut_from(ground, class, length, new_memory);
-            if !may_be_short {
-                return cut(length, new_memory);
+            let mut id = Err(Exhausted);
+            if may_be_short {
+                id = cut(length, false).or_else(|Exhausted| cut(Length::Short, false));
             }
-            match cut(length, false).or_else(|Exhausted| cut(Length::Short, false)) {
-                Err(Exhausted) if new_memory => cut(length, true),
-                cut => cut,
+            if id.is_err() && (new_memory || !may_be_short) {
+                id = cut(length, new_memory);
             }
+            if id.is_ok() {
+                self.transit.leave();
+            }
+            id
         })
     }
 

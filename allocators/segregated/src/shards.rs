@@ -171,6 +171,7 @@ impl<S: Source<Address = NonNull<u8>>, P: Platform> Central<S, P> {
             let before = lists.figures();
             lists.add(&self.territories, id);
             self.count(before, lists.figures());
+            self.transit.arrive();
             self.take_from(class, lists, out)
         })
     }

@@ -1,7 +1,7 @@
 //! Free memory on its way from one place to another, which a request that finds nothing waits for.
 //!
-//! Spans whose idle pages are purged, frames that are, and spans that retire are in nobody's table for a
-//! moment: a request that looks everywhere in that moment would fail beside free memory.
+//! Spans whose idle pages are purged, frames that are, spans that retire, and new ones before they are on a
+//! shelf are in nobody's table for a moment: a request that looks everywhere in that moment would fail beside free memory.
 
 use strata_core::Exhausted;
 use strata_core::sync::{AtomicUsize, Ordering, yield_now};

@@ -97,3 +97,20 @@ fn a_run_finds_the_frames_of_a_span_that_retires() {
         end(heap, runs, &[]);
     });
 }
+
+#[test]
+fn a_request_finds_the_other_blocks_of_a_span_that_another_thread_cut() {
+    explore_up_to(2, || {
+        // The only frames that there are make one span of two blocks, of a class with many shelves.
+        let heap = heap_of(1);
+        heap.spread(CLASS);
+        let blocks = take(&heap, CLASS, span(CLASS));
+        let runs = take_runs(&heap);
+        put(&heap, CLASS, &blocks);
+        heap.retire_all();
+        let thread = beside(&heap, |other| take(other, CLASS, 1));
+        let mine = take(&heap, CLASS, 1);
+        let theirs = thread.join().unwrap();
+        end(heap, runs, &[(CLASS, mine), (CLASS, theirs)]);
+    });
+}
