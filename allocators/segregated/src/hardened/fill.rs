@@ -15,13 +15,49 @@ const SHORT: u64 = u64::from_ne_bytes([POISON; 8]);
 const STEP: usize = 16;
 /// Bytes of a block up to which that is done by such steps, without a call.
 const SHORT_BODY: usize = 8 * STEP;
-/// Bytes that are filled and looked at together in longer ones: four of the vectors that most processors have.
+/// Bytes that are filled and looked at together in longer ones: some of the widest vectors.
 const STRIDE: usize = 128;
+
+/// Bytes that [`clear`] looks at before it writes: many, so that processors seldom foresee the wrong way.
+const PART: usize = 4 * STRIDE;
 
 /// What a stride differs by, for each of its words.
 type Differs = [u64; STRIDE / size_of::<u64>()];
 
 const _: () = assert!(STRIDE <= SHORT_BODY);
+
+/// A function that calls another one, which is compiled for the widest vectors that the processor has: what long blocks
+/// cost is how many bytes are moved at once.
+macro_rules! by_vectors {
+    ($(#[$doc:meta])* $sight:vis fn $name:ident($($arg:ident: $type:ty),+) -> $result:ty = $generic:ident) => {
+        $(#[$doc])*
+        $sight unsafe fn $name($($arg: $type),+) -> $result {
+            #[cfg(all(target_arch = "x86_64", not(miri)))]
+            {
+                #[target_feature(enable = "avx512f")]
+                unsafe fn widest($($arg: $type),+) -> $result {
+                    // SAFETY: the caller's, all.
+                    unsafe { $generic($($arg),+) }
+                }
+                #[target_feature(enable = "avx2")]
+                unsafe fn wide($($arg: $type),+) -> $result {
+                    // SAFETY: the caller's, all.
+                    unsafe { $generic($($arg),+) }
+                }
+                if std::arch::is_x86_feature_detected!("avx512f") {
+                    // SAFETY: the caller's, all; the processor has what it is compiled for.
+                    return unsafe { widest($($arg),+) };
+                }
+                if std::arch::is_x86_feature_detected!("avx2") {
+                    // SAFETY: the caller's, all; the processor has what it is compiled for.
+                    return unsafe { wide($($arg),+) };
+                }
+            }
+            // SAFETY: the caller's, all.
+            unsafe { $generic($($arg),+) }
+        }
+    };
+}
 
 /// Fills a freed block.
 ///
@@ -106,33 +142,15 @@ pub(super) unsafe fn fill_and_check_long(block: *mut u8, len: usize, other: *mut
     }
 }
 
-/// Fills `body` bytes of a block. Answers whether all of `looked` bytes of another one are poison.
-///
-/// # Safety
-///
-/// 1. The blocks have so many bytes, of the caller's; the other one's were written once.
-/// 2. Both are [`STRIDE`] at least, and multiples of 8.
-#[inline(always)]
-unsafe fn fill_and_look(block: *mut u8, body: usize, other: *mut u8, looked: usize) -> bool {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: 1. and 2. the caller's; the processor has what it is compiled for.
-        return unsafe { fill_and_look_wide(block, body, other, looked) };
-    }
-    // SAFETY: 1. and 2. the caller's.
-    unsafe { fill_and_look_by_strides(block, body, other, looked) }
-}
-
-/// [`fill_and_look`], by the vectors of most processors.
-///
-/// # Safety
-///
-/// 1. and 2. as there.
-#[cfg(all(target_arch = "x86_64", not(miri)))]
-#[target_feature(enable = "avx2")]
-unsafe fn fill_and_look_wide(block: *mut u8, body: usize, other: *mut u8, looked: usize) -> bool {
-    // SAFETY: 1. and 2. the caller's.
-    unsafe { fill_and_look_by_strides(block, body, other, looked) }
+by_vectors! {
+    /// Fills `body` bytes of a block. Answers whether all of `looked` bytes of another one are poison.
+    ///
+    /// # Safety
+    ///
+    /// 1. The blocks have so many bytes, of the caller's; the other one's were written once.
+    /// 2. Both are [`STRIDE`] at least, and multiples of 8.
+    fn fill_and_look(block: *mut u8, body: usize, other: *mut u8, looked: usize) -> bool
+        = fill_and_look_by_strides
 }
 
 /// # Safety
@@ -206,6 +224,37 @@ unsafe fn look(at: *mut u8, differs: &mut Differs) {
     differs.iter_mut().zip(words).for_each(|(all, word)| *all |= word ^ SHORT);
 }
 
+by_vectors! {
+    /// Makes all of a very long block poison, and writes where it is not yet: what the program has of it is mostly not
+    /// all in use, and to write what lies in no near cache takes twice as long as to look at it. Pages that were never
+    /// touched stay so.
+    ///
+    /// # Safety
+    ///
+    /// 1. At `at` there are `len` bytes of the caller's, a multiple of 8.
+    pub(super) fn clear(at: *mut u8, len: usize) -> () = clear_by_parts
+}
+
+/// # Safety
+///
+/// 1. As for [`clear`].
+#[inline(always)]
+unsafe fn clear_by_parts(at: *mut u8, len: usize) {
+    let whole = len / PART * PART;
+    // SAFETY: 1. the caller's: parts of it; memory of the system's is written once, by it.
+    unsafe {
+        for part in (0..whole).step_by(PART) {
+            let strides = || (part..part + PART).step_by(STRIDE).map(|from| at.add(from));
+            let mut differs = Differs::default();
+            strides().for_each(|stride| look(stride, &mut differs));
+            if !are_zero(&differs) {
+                strides().for_each(|stride| fill_stride(stride));
+            }
+        }
+        at.add(whole).write_bytes(POISON, len - whole);
+    }
+}
+
 #[inline(always)]
 fn are_zero(differs: &Differs) -> bool {
     differs.iter().fold(0, |all, word| all | word) == 0
@@ -238,25 +287,17 @@ pub(super) unsafe fn is_filled(at: *mut u8, len: usize) -> bool {
             unsafe { core::slice::from_raw_parts(at.cast::<u64>(), len / size_of::<u64>()) };
         return words.iter().all(|word| *word == SHORT);
     }
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: 1. the caller's, a stride at least; the processor has what it is compiled for.
-        return unsafe { is_filled_wide(at, len) };
-    }
     // SAFETY: 1. the caller's, a stride at least.
-    unsafe { is_filled_by_strides(at, len) }
+    unsafe { is_filled_long(at, len) }
 }
 
-/// [`is_filled`], by the vectors of most processors: a long block is looked at in half the time.
-///
-/// # Safety
-///
-/// 1. As there, and [`STRIDE`] at least.
-#[cfg(all(target_arch = "x86_64", not(miri)))]
-#[target_feature(enable = "avx2")]
-unsafe fn is_filled_wide(at: *mut u8, len: usize) -> bool {
-    // SAFETY: 1. the caller's.
-    unsafe { is_filled_by_strides(at, len) }
+by_vectors! {
+    /// [`is_filled`] of what is long.
+    ///
+    /// # Safety
+    ///
+    /// 1. As there, and [`STRIDE`] at least.
+    fn is_filled_long(at: *mut u8, len: usize) -> bool = is_filled_by_strides
 }
 
 /// # Safety

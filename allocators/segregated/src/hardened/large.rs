@@ -80,7 +80,7 @@ fn note_lowered() {
 #[inline(never)]
 pub(super) fn take(stocks: &Stocks, layout: Layout, zeroed: bool) -> *mut u8 {
     let Some(shape) = Shape::of(layout) else { return none() };
-    if QUARANTINE && let Some(kept) = waiting::take(|kept| kept.serves(shape)) {
+    if QUARANTINE && let Some(kept) = waiting::take(shape) {
         return reuse(stocks, kept, layout, zeroed);
     }
     let base = if zeroed {
@@ -163,7 +163,7 @@ pub(super) unsafe fn put_shaped(
             if is_long {
                 empty(block, shape.body);
             } else {
-                block.write_bytes(fill::POISON, filled);
+                fill::clear(block.as_ptr(), filled);
             }
         }
         if QUARANTINE {
@@ -181,7 +181,7 @@ pub(super) unsafe fn put_shaped(
 /// bytes the program has of it, as far as that is known.
 fn check(block: NonNull<u8>, shape: Shape, size: Option<usize>) -> (NonNull<u8>, usize) {
     let base = shape.base(block);
-    if QUARANTINE && waiting::has(block.as_ptr()) {
+    if QUARANTINE && waiting::has(block.as_ptr(), shape) {
         misuse::stop("a large block was freed twice");
     }
     HEAP.check_large(base, shape.whole());
@@ -197,7 +197,7 @@ fn check(block: NonNull<u8>, shape: Shape, size: Option<usize>) -> (NonNull<u8>,
 pub(super) struct Kept {
     base: *mut u8,
     pub(super) block: *mut u8,
-    shape: Shape,
+    pub(super) shape: Shape,
     /// Bytes that are poisoned.
     filled: usize,
     /// Whether it cannot be touched, and has no contents.
@@ -220,7 +220,7 @@ impl Kept {
     }
 
     /// Whether a request for a block of this shape may have it.
-    fn serves(&self, shape: Shape) -> bool {
+    pub(super) fn serves(&self, shape: Shape) -> bool {
         let Shape { lead, body, trail, .. } = self.shape;
         (lead, body, trail) == (shape.lead, shape.body, shape.trail)
             && self.block.addr().is_multiple_of(shape.align)

@@ -1,7 +1,7 @@
 //! Freed blocks wait before they are used again: what writes to one meanwhile is seen when it leaves.
 //!
 //! Small blocks wait in a table of their thread, so that nothing is shared. Each class has some places there, and
-//! the longest classes two for all of them: a block that comes goes to a place that is drawn, and the one that was
+//! the longest classes one for all of them: a block that comes goes to a place that is drawn, and the one that was
 //! there leaves. So nobody knows which block is used again next, no list is kept, and the block that is looked at
 //! is as long as the one that is filled at that moment: processors foresee the branches. Few wait, and the fewer
 //! the longer they are, so that they still lie in the nearest caches when they are looked at. A thread that ends,
@@ -16,8 +16,6 @@ use crate::stocks::{self, Stocks};
 
 /// Lengths up to which each class has so many places of its own, a power of two.
 const PLACES: [(usize, usize); 3] = [(128, 16), (512, 4), (2 << 10, 1)];
-/// Places for all classes above.
-const SHARED: usize = 2;
 
 /// Where the blocks of a class wait: from a place on, as many as the mask says and one more.
 #[derive(Clone, Copy)]
@@ -54,9 +52,8 @@ const OWN: usize = PARTS.2;
 struct Table {
     /// Blocks; null where none waits.
     own: [Cell<*mut u8>; OWN],
-    /// Long blocks, and their classes.
-    shared: [Cell<(*mut u8, usize)>; SHARED],
-    turn: Cell<usize>,
+    /// A longer block, and its class.
+    long: Cell<(*mut u8, usize)>,
 }
 
 static_assertions::const_assert!(size_of::<Table>() <= class::FRAME);
@@ -146,9 +143,7 @@ unsafe extern "C" fn keep_long(
     block: *mut u8,
     len: usize,
 ) {
-    let turn = table.turn.get();
-    table.turn.set((turn + 1) % SHARED);
-    let (leaves, old) = table.shared[turn].replace((block, class));
+    let (leaves, old) = table.long.replace((block, class));
     // SAFETY: 1. the caller's, here and there; 1. what waited here was filled. 2. Both classes are long ones.
     unsafe {
         if leaves.is_null() {
@@ -217,11 +212,10 @@ pub(super) fn drain(stocks: &Stocks) {
             unsafe { leave(stocks, class, block) };
         }
     }
-    for (block, class) in table.shared.iter().map(Cell::get) {
-        if !block.is_null() {
-            // SAFETY: 1. it waited.
-            unsafe { leave(stocks, class, block) };
-        }
+    let (block, class) = table.long.get();
+    if !block.is_null() {
+        // SAFETY: 1. it waited.
+        unsafe { leave(stocks, class, block) };
     }
     // SAFETY: 1. taken with this length, and empty.
     unsafe { stocks::give_scrap(scrap.cast(), size_of::<Table>()) };

@@ -14,13 +14,12 @@ fn unit() -> usize {
     HEAP.granule().max(FRAME)
 }
 
-/// What the length of a block is a multiple of where blocks wait for requests of their length: two steps a
-/// doubling, so that few lengths are asked for, but no more slack than the 16 bits of a block's word can say. Pages
+/// What the length of a block is a multiple of where blocks wait for requests of their length: the greatest power of two
+/// in it, so that few lengths are asked for, but no more than the slack that the 16 bits of a block's word can say. Pages
 /// that nobody touches cost nothing.
 fn step(len: usize) -> usize {
-    const STEPS: u32 = 1;
     const MOST: usize = 64 << 10;
-    ((1 << len.ilog2()) >> STEPS).min(MOST)
+    (1 << len.ilog2()).min(MOST)
 }
 
 /// Where a large block lies in what is taken for it.
