@@ -19,7 +19,7 @@ impl Here {
         Self { random: Cell::new(0), countdown: Cell::new(0), waiting: Waiting::new() }
     }
 
-    /// 64 bits: xorshift64* (Vigna). Nobody learns them who does not know the state.
+    /// 64 bits: wyrand (Wang Yi). Nobody learns them who does not know the state.
     #[inline(always)]
     pub(crate) fn random(&self) -> u64 {
         let mut state = self.random.get();
@@ -32,17 +32,15 @@ impl Here {
     /// [`random`](Self::random) where it was called before: nothing is drawn, and so nothing called.
     #[inline(always)]
     pub(super) fn random_again(&self) -> u64 {
-        debug_assert!(self.random.get() != 0);
         self.step(self.random.get())
     }
 
     #[inline(always)]
-    fn step(&self, mut state: u64) -> u64 {
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
+    fn step(&self, state: u64) -> u64 {
+        let state = state.wrapping_add(0xA076_1D64_78BD_642F);
         self.random.set(state);
-        state.wrapping_mul(0x2545_F491_4F6C_DD1D)
+        let product = u128::from(state) * u128::from(state ^ 0xE703_7ED1_A0B4_28DB);
+        product as u64 ^ (product >> 64) as u64
     }
 
     #[cold]

@@ -43,6 +43,14 @@ const PARTS: ([Part; CLASSES], usize, usize) = {
     }
 };
 static PART_OF: [Part; CLASSES] = PARTS.0;
+/// The first class whose blocks are [long](fill::is_long).
+const LONGER: usize = {
+    let mut class = 0;
+    while !fill::is_long(class::len_of(class)) {
+        class += 1;
+    }
+    class
+};
 /// The first class without places of its own, and all places of those below.
 const LONG: usize = PARTS.1;
 const OWN: usize = PARTS.2;
@@ -96,8 +104,7 @@ pub(super) unsafe fn keep(stocks: &Stocks, class: usize, block: *mut u8, len: us
         return unsafe { keep_long(stocks, table, class, block, len) };
     }
     let Part { first, mask } = PART_OF[class];
-    // The highest bits are the best ones.
-    let place = usize::from(first) + ((here.random_again() >> 32) as usize & usize::from(mask));
+    let place = usize::from(first) + (here.random_again() as usize & usize::from(mask));
     // SAFETY: places of a part are in the table. What leaves is replaced first: whatever it leads to may
     // come here again.
     let leaves = unsafe { table.own.get_unchecked(place) }.replace(block);
@@ -106,7 +113,7 @@ pub(super) unsafe fn keep(stocks: &Stocks, class: usize, block: *mut u8, len: us
         if leaves.is_null() {
             return fill::fill(block, len);
         }
-        if fill::is_long(len) {
+        if class >= LONGER {
             return keep_longer(stocks, class, block, leaves);
         }
         fill::fill_and_check(block, leaves, len);

@@ -4,7 +4,8 @@
 //! make one, and no word is right elsewhere: not inside a block, nor in another's place. The highest 16 bits
 //! take the **slack**, the bytes between the program's last one and the word: a free with another size shows
 //! by them. On the first eight bytes of the slack stands a mark, so that a write of one byte too many shows
-//! wherever the block ends. A freed block's word is the complement.
+//! wherever the block ends. A freed block's word is another secret, the same for all: it proves only that nobody
+//! wrote there, and so costs no hash.
 //!
 //! The hash is a multiplication folded in half, as in wyhash: it keeps from guessing, not from those who
 //! read many words.
@@ -27,14 +28,25 @@ const NO_BLOCK: &str = "what was freed is no block, or was written beyond its en
 const TWICE: &str = "a block was freed twice, or resized after it was freed";
 const OTHER_SIZE: &str = "a block was freed with another size than it has";
 
-/// The process's key; zero until the first use.
-static KEY: AtomicUsize = AtomicUsize::new(0);
+/// What nobody knows who cannot read it here.
+struct Secrets {
+    /// The process's key; zero until the first use.
+    key: AtomicUsize,
+    /// The word of freed blocks. Not made of the key: it stands in many places, and must not tell it.
+    ///
+    /// # Invariants
+    ///
+    /// 1. Not zero, and the last one, where the key is not zero.
+    freed: AtomicUsize,
+}
+
+static SECRETS: Secrets = Secrets { key: AtomicUsize::new(0), freed: AtomicUsize::new(0) };
 
 /// The process's key.
 #[inline(always)]
 pub(super) fn key() -> u64 {
-    // Relaxed: it is all that is read.
-    match KEY.load(Ordering::Relaxed) {
+    // Acquire: its partner is the Release in `key_slow`: the other secret was drawn before.
+    match SECRETS.key.load(Ordering::Acquire) {
         0 => key_slow(),
         key => key as u64,
     }
@@ -43,19 +55,30 @@ pub(super) fn key() -> u64 {
 #[cold]
 #[inline(never)]
 fn key_slow() -> u64 {
-    let drawn = strata_os::random::bits() as usize | 1;
-    // Relaxed, both: see `key`. Whoever comes second takes the first one's.
-    match KEY.compare_exchange(0, drawn, Ordering::Relaxed, Ordering::Relaxed) {
-        Ok(_) => drawn as u64,
-        Err(key) => key as u64,
-    }
+    let draw = |secret: &AtomicUsize| {
+        let drawn = strata_os::random::bits() as usize | 1;
+        // AcqRel and Acquire: see `key`. Whoever comes second takes the first one's.
+        match secret.compare_exchange(0, drawn, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => drawn as u64,
+            Err(other) => other as u64,
+        }
+    };
+    draw(&SECRETS.freed);
+    draw(&SECRETS.key)
 }
 
 /// [`key`] where a block was sealed before: nothing is drawn, and so nothing called. Zero otherwise.
 #[inline(always)]
 fn drawn_key() -> u64 {
-    // Relaxed: see `key`. Who sealed a block, or got one from whoever did, sees the key.
-    KEY.load(Ordering::Relaxed) as u64
+    // Relaxed: see `freed`.
+    SECRETS.key.load(Ordering::Relaxed) as u64
+}
+
+/// The word of freed blocks, where a block was sealed before.
+#[inline(always)]
+fn freed() -> u64 {
+    // Relaxed: it never changes again. Who sealed a block, or got one from whoever did, sees both secrets.
+    SECRETS.freed.load(Ordering::Relaxed) as u64
 }
 
 #[inline(always)]
@@ -114,6 +137,17 @@ unsafe fn seal_by_hash(block: *mut u8, len: usize, size: usize, hash: u64) {
     }
 }
 
+/// The bits of so many marked bytes.
+static MARKED: [u64; WORD + 1] = {
+    let mut marked = [u64::MAX; WORD + 1];
+    let mut bytes = 0;
+    while bytes < WORD {
+        marked[bytes] = (1 << (8 * bytes)) - 1;
+        bytes += 1;
+    }
+    marked
+};
+
 /// Whether the mark stands.
 ///
 /// # Safety
@@ -123,8 +157,7 @@ unsafe fn seal_by_hash(block: *mut u8, len: usize, size: usize, hash: u64) {
 unsafe fn is_marked(from: *mut u8, slack: usize) -> bool {
     // SAFETY: 1. the caller's: where the slack is shorter, the rest is of the word, and left out.
     let found = u64::from_le(unsafe { from.cast::<u64>().read_unaligned() });
-    let marked = if slack >= WORD { u64::MAX } else { (1 << (8 * slack)) - 1 };
-    (found ^ MARKS) & marked == 0
+    (found ^ MARKS) & MARKED[slack.min(WORD)] == 0
 }
 
 /// How many bytes the program has of a block. Stops the process where the block is not sealed, was written
@@ -146,10 +179,11 @@ pub(super) unsafe fn size_of_sealed(block: *mut u8, len: usize, said: Option<usi
 #[inline(always)]
 unsafe fn size_by_hash(block: *mut u8, len: usize, said: Option<usize>, hash: u64) -> usize {
     // SAFETY: 1. the caller's.
-    let found = u64::from_le(unsafe { word(block, len).read() }) ^ hash;
+    let written = u64::from_le(unsafe { word(block, len).read() });
+    let found = written ^ hash;
     let slack = (found >> SLACK) as usize;
     if found & HASH != 0 || slack > len - WORD {
-        misuse::stop(if found == u64::MAX { TWICE } else { NO_BLOCK });
+        misuse::stop(if written == freed() { TWICE } else { NO_BLOCK });
     }
     let size = len - WORD - slack;
     if said.is_some_and(|said| said != size) {
@@ -174,7 +208,7 @@ pub(super) unsafe fn break_seal(block: *mut u8, len: usize, said: Option<usize>)
     // SAFETY: 1. the caller's; behind the first call, which does not come back from what is none, it is a block.
     unsafe {
         size_by_hash(block, len, said, hash);
-        word(block, len).write((!hash).to_le());
+        word(block, len).write(freed().to_le());
     }
 }
 
@@ -201,7 +235,7 @@ pub(super) unsafe fn reseal(block: *mut u8, len: usize, said: Option<usize>, new
 #[inline(always)]
 pub(super) unsafe fn unseal(block: *mut u8, len: usize) {
     // SAFETY: 1. the caller's.
-    unsafe { word(block, len).write((!hash(block, drawn_key())).to_le()) };
+    unsafe { word(block, len).write(freed().to_le()) };
 }
 
 /// Whether a block is marked as freed.
@@ -212,7 +246,7 @@ pub(super) unsafe fn unseal(block: *mut u8, len: usize) {
 #[inline(always)]
 pub(super) unsafe fn is_unsealed(block: *mut u8, len: usize) -> bool {
     // SAFETY: 1. the caller's.
-    u64::from_le(unsafe { word(block, len).read() }) == !hash(block, drawn_key())
+    u64::from_le(unsafe { word(block, len).read() }) == freed()
 }
 
 #[cfg(test)]
