@@ -321,6 +321,24 @@ fn written() -> ! {
 mod tests {
     use super::*;
 
+    /// Whole parts and what is left of one; each word in turn is the only one that is not poison yet, or all are.
+    #[test]
+    fn what_is_cleared_is_poison_and_ends_where_it_should() {
+        const MOST: usize = 2 * PART + 48;
+        for len in (0..=MOST).step_by(8) {
+            for written in (0..len).step_by(40).chain([len]) {
+                let mut words = [SHORT; MOST / 8 + 1];
+                let at = words.as_mut_ptr().cast::<u8>();
+                words[len / 8] = 1;
+                words[written / 8..][..usize::from(written < len)].fill(!SHORT);
+                // SAFETY: 1. in the array.
+                unsafe { clear(at, len) };
+                assert!(words[..len / 8].iter().all(|word| *word == SHORT), "{written} of {len}");
+                assert_eq!(words[len / 8], 1, "{written} of {len}");
+            }
+        }
+    }
+
     /// Every length of both, every byte: what is filled ends where it should, and nothing is overlooked.
     #[test]
     fn one_pass_fills_one_block_and_sees_every_byte_of_the_other() {
