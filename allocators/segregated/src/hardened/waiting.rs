@@ -30,7 +30,6 @@ const TAKEN: usize = 1;
 ///
 /// The words of all places stand side by side: who looks for a block reads a few lines, and nothing else of the others.
 fn word_of(block: *mut u8, shape: Shape) -> usize {
-    debug_assert!(block.addr().is_multiple_of(FRAME) && block.addr() != 0);
     block.addr() | length_of(shape)
 }
 
@@ -82,6 +81,7 @@ fn take_at(at: usize, may: impl Fn(usize) -> bool, fits: impl Fn(&Kept) -> bool)
 
 /// Puts a block at a place, if that is empty.
 fn put_at(at: usize, kept: Kept) -> bool {
+    debug_assert!(kept.block.addr().is_multiple_of(FRAME) && !kept.block.is_null());
     // Relaxed: what it says is asked again below.
     if WORDS[at].load(Ordering::Relaxed) != EMPTY {
         return false;
@@ -130,6 +130,10 @@ pub(super) fn keep(stocks: &Stocks, kept: Kept) {
 
 /// Whether a block waits.
 pub(super) fn has(block: *mut u8, shape: Shape) -> bool {
+    // Anything may be asked here: where no block can begin there is no word for it.
+    if !block.addr().is_multiple_of(FRAME) {
+        return false;
+    }
     let word = word_of(block, shape);
     // Relaxed: who frees a block twice did so before, or races with itself.
     WORDS.iter().any(|waiting| waiting.load(Ordering::Relaxed) == word)
