@@ -235,13 +235,30 @@ by_vectors! {
     pub(super) fn clear(at: *mut u8, len: usize) -> () = clear_by_parts
 }
 
+/// The same address, behind which all counts as written; none where that cannot be said. A program need not have written
+/// what it had, and to look at such bytes would be undefined; they do have contents, the system's or somebody's.
+#[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+#[inline(always)]
+fn settle(mut at: *mut u8) -> Option<*mut u8> {
+    // SAFETY: no instruction. Compilers must take it that some wrote there.
+    unsafe {
+        core::arch::asm!("/* {} */", inout(reg) at, options(nostack, preserves_flags));
+    }
+    Some(at)
+}
+
+#[cfg(not(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
+fn settle(_: *mut u8) -> Option<*mut u8> {
+    None
+}
+
 /// # Safety
 ///
 /// 1. As for [`clear`].
 #[inline(always)]
 unsafe fn clear_by_parts(at: *mut u8, len: usize) {
-    let whole = len / PART * PART;
-    // SAFETY: 1. the caller's: parts of it; memory of the system's is written once, by it.
+    let (at, whole) = settle(at).map_or((at, 0), |at| (at, len / PART * PART));
+    // SAFETY: 1. the caller's: parts of it, which count as written.
     unsafe {
         for part in (0..whole).step_by(PART) {
             let strides = || (part..part + PART).step_by(STRIDE).map(|from| at.add(from));
