@@ -80,7 +80,9 @@ fn the_process_heap_s_report_and_usage_are_of_this_process() {
     let big = vec![1_u8; 5 << 20];
     let report = ALLOC.report();
     let class = report.classes.iter().find(|class| class.block_len == 3072).unwrap();
-    assert!(class.live() >= 1000, "{class:?}");
+    // Some may have got pages of their own.
+    let sampled = if cfg!(feature = "sampled-guards") { 3 } else { 0 };
+    assert!(class.live() + sampled >= 1000, "{class:?}");
     assert!(report.large.chunk_bytes >= 5 << 20 && report.large.chunks >= 1);
     assert!(report.stats.allocated.unwrap().get() >= LEAST);
     report.stats.check_laws().unwrap();
