@@ -181,7 +181,7 @@ pub(super) unsafe fn put_shaped(
 /// bytes the program has of it, as far as that is known.
 fn check(block: NonNull<u8>, shape: Shape, size: Option<usize>) -> (NonNull<u8>, usize) {
     let base = shape.base(block);
-    if QUARANTINE && waiting::has(block.as_ptr(), shape) {
+    if QUARANTINE && waiting::has(block.as_ptr()) {
         misuse::stop("a large block was freed twice");
     }
     HEAP.check_large(base, shape.whole());

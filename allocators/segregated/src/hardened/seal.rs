@@ -183,7 +183,9 @@ unsafe fn size_by_hash(block: *mut u8, len: usize, said: Option<usize>, hash: u6
     let found = written ^ hash;
     let slack = (found >> SLACK) as usize;
     if found & HASH != 0 || slack > len - WORD {
-        misuse::stop(if written == freed() { TWICE } else { NO_BLOCK });
+        // Zero is no secret: nothing was sealed yet.
+        let twice = written != 0 && written == freed();
+        misuse::stop(if twice { TWICE } else { NO_BLOCK });
     }
     let size = len - WORD - slack;
     if said.is_some_and(|said| said != size) {

@@ -128,15 +128,11 @@ pub(super) fn keep(stocks: &Stocks, kept: Kept) {
     large::leave(stocks, kept);
 }
 
-/// Whether a block waits.
-pub(super) fn has(block: *mut u8, shape: Shape) -> bool {
-    // Anything may be asked here: where no block can begin there is no word for it.
-    if !block.addr().is_multiple_of(FRAME) {
-        return false;
-    }
-    let word = word_of(block, shape);
+/// Whether a block waits. Any address may be asked for.
+pub(super) fn has(block: *mut u8) -> bool {
     // Relaxed: who frees a block twice did so before, or races with itself.
-    WORDS.iter().any(|waiting| waiting.load(Ordering::Relaxed) == word)
+    let waits = |word: &AtomicUsize| word.load(Ordering::Relaxed) & !(FRAME - 1) == block.addr();
+    !block.is_null() && WORDS.iter().any(waits)
 }
 
 /// All that waits leaves.
